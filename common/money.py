@@ -77,4 +77,5 @@ def format_plain(minor: int, currency: str) -> str:
 
 def format_money(minor: int, currency: str, *, language: str = "en") -> str:
     """`1240` EUR as `€12.40` or `12,40 €`, as the reader's language writes it."""
-    return format_currency(to_decimal(minor, currency), currency, locale=language.replace("-", "_"))
+    locale = language.replace("-", "_")
+    return str(format_currency(to_decimal(minor, currency), currency, locale=locale))

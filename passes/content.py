@@ -1,0 +1,78 @@
+"""What one member's card says at one moment, wallet-neutral: the counterpart of design.py.
+
+Every text is already in the member's language; amounts are already sentences where a wallet shows
+sentences. `face_digest` tells whether a phone would see a difference: a change of anything that is
+not on the face must not wake a phone (DESIGN 5).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from passes.design import Design, to_document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardLine:
+    """A reward as a card lists it; `due` when the balance pays for it now."""
+
+    name: str
+    cost: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A branch: degrees (WGS 84) and the name shown on the lock screen nearby."""
+
+    name: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A member's card.
+
+    `balance` counts whole units (`points` or `stamps`). `goal` is the number of stamps of a full
+    card, None for points; a stamp card shows `balance` modulo nothing: more than `goal` means
+    several rewards are due. `barcode` is the opaque token and nothing else. `message` is the
+    owner's present message, empty for none. `history` are the last movements' sentences, newest
+    first. `voided` cards show no barcode.
+    """
+
+    serial_number: str
+    language: str
+    member_number: str
+    member_name: str
+    barcode: str
+    unit: str
+    balance: int
+    goal: int | None
+    progress: str
+    next_reward: RewardLine | None
+    rewards: tuple[RewardLine, ...] = ()
+    rules: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    message: str = ""
+    card_link: str = ""
+    voided: bool = False
+    expires_at: datetime | None = None
+
+
+def face_digest(design: Design, content: Content) -> bytes:
+    """32 bytes that differ exactly when some wallet would show something else."""
+    document = {"design": to_document(design), "content": dataclasses.asdict(content)}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a face holds no {type(value).__name__}")

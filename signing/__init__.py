@@ -1,0 +1,1 @@
+"""The only room that touches private keys: signatures, tokens, passwords, sealed secrets."""

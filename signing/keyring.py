@@ -1,0 +1,304 @@
+"""Keep the installation's own keys: master keys seal secrets, derivation keys make tokens.
+
+Not done here: sealing (`signing.sealing`), deriving (`signing.tokens`), and choosing the folder;
+that it lies outside the data folder is the caller's to check.
+
+Rules:
+- A key file is lines of `version:base64url`, newest last; blank lines and `#` lines are skipped.
+- Nothing here overwrites a key: both files appear at once, by one rename, or not at all.
+- A key never appears in a repr, a message or a log.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from common.errors import ConfigurationError, InvalidInput
+
+MASTER_FILE: Final = "master.key"
+DERIVATION_FILE: Final = "derivation.key"
+KEY_BYTES: Final = 32
+VERSION_MAX: Final = 0xFFFF
+KEY_FILE_BYTES_MAX: Final = 64 * 1024
+PASSPHRASE_MIN: Final = 12
+PASSPHRASE_MAX: Final = 1024
+EXPORT_BYTES_MAX: Final = 256 * 1024
+
+_LINE: Final = re.compile(r"([0-9]{1,5}):([A-Za-z0-9_-]{43})=?", re.ASCII)
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+# The header names the format and, with it, the scrypt cost: an export cannot ask for more work.
+_EXPORT_HEADER: Final = b"regulars-keys-1\n"
+_SCRYPT_N: Final = 2**16
+_SALT_BYTES: Final = 16
+_NONCE_BYTES: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Keyring:
+    """Master and derivation keys by version; the greatest version is the newest.
+
+    Raises:
+        ValueError: a set is empty, a version is not 1..65535 or a key is not 32 bytes.
+    """
+
+    master: Mapping[int, bytes]
+    derivation: Mapping[int, bytes]
+
+    def __post_init__(self) -> None:
+        for name in ("master", "derivation"):
+            keys = dict(getattr(self, name))
+            if not keys:
+                raise ValueError(f"a keyring needs a {name} key")
+            for version, key in keys.items():
+                if not 1 <= version <= VERSION_MAX or len(key) != KEY_BYTES:
+                    raise ValueError(f"{name} key {version} is malformed")
+            object.__setattr__(self, name, MappingProxyType(keys))
+
+    @property
+    def master_version(self) -> int:
+        """The version new secrets are sealed under."""
+        return max(self.master)
+
+    @property
+    def derivation_version(self) -> int:
+        """The version new cards may be derived under."""
+        return max(self.derivation)
+
+    def __repr__(self) -> str:
+        return "Keyring()"
+
+
+def new_keyring() -> Keyring:
+    """A keyring with one fresh key of each kind, version 1."""
+    return Keyring(
+        master={1: secrets.token_bytes(KEY_BYTES)}, derivation={1: secrets.token_bytes(KEY_BYTES)}
+    )
+
+
+def create_keyring(folder: Path) -> Keyring:
+    """Make both key files in a folder that is new or empty.
+
+    Raises:
+        ConfigurationError: the folder holds something already, or cannot be written.
+    """
+    keyring = new_keyring()
+    save_keyring(keyring, folder)
+    return keyring
+
+
+def save_keyring(keyring: Keyring, folder: Path) -> None:
+    """Write both key files (mode 0600) into a new or empty folder (mode 0700), all or nothing.
+
+    Raises:
+        ConfigurationError: the folder holds something already, or cannot be written.
+    """
+    folder = folder.expanduser().resolve()
+    _refuse_occupied(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # mkdtemp makes the folder 0700, and a rename onto an empty folder is atomic.
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        _write_private(draft / MASTER_FILE, _format_keys(keyring.master))
+        _write_private(draft / DERIVATION_FILE, _format_keys(keyring.derivation))
+        _sync_folder(draft)
+        draft.rename(folder)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        # Another process may have been quicker; then its keys stand.
+        _refuse_occupied(folder)
+        raise _unwritable(folder, error) from error
+
+
+def load_keyring(folder: Path) -> Keyring:
+    """Read both key files.
+
+    Raises:
+        ConfigurationError: a file is missing, unreadable, readable by others or malformed; the
+            sentence names the file and the mend.
+    """
+    return Keyring(
+        master=_read_keys(folder / MASTER_FILE), derivation=_read_keys(folder / DERIVATION_FILE)
+    )
+
+
+def keyring_from_text(master: str, derivation: str) -> Keyring:
+    """The keyring of two settings; keys are apart by lines, spaces or commas.
+
+    Raises:
+        ConfigurationError: a text is empty or malformed.
+    """
+    return Keyring(
+        master=_parse_keys(master, "The master key setting"),
+        derivation=_parse_keys(derivation, "The derivation key setting"),
+    )
+
+
+def export_keyring(keyring: Keyring, passphrase: str) -> bytes:
+    """Seal the keyring under a passphrase, for a backup that carries its keys.
+
+    Raises:
+        InvalidInput: the passphrase is shorter than 12 or longer than 1024 characters.
+    """
+    if not PASSPHRASE_MIN <= len(passphrase) <= PASSPHRASE_MAX:
+        raise InvalidInput(
+            f"Use a passphrase of {PASSPHRASE_MIN} to {PASSPHRASE_MAX} characters; "
+            "without it nobody can open the keys again.",
+            field="passphrase",
+        )
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    plain = f"{_format_keys(keyring.master)}\n{_format_keys(keyring.derivation)}".encode()
+    header = _EXPORT_HEADER + salt + nonce
+    return header + AESGCM(_passphrase_key(passphrase, salt)).encrypt(nonce, plain, header)
+
+
+def import_keyring(blob: bytes, passphrase: str) -> Keyring:
+    """Open what `export_keyring` made.
+
+    Raises:
+        InvalidInput: not such an export, damaged, or another passphrase.
+    """
+    start = len(_EXPORT_HEADER)
+    if len(blob) > EXPORT_BYTES_MAX or not blob.startswith(_EXPORT_HEADER):
+        raise InvalidInput("These are not keys that `backup --with-keys` wrote.", field="keys")
+    salt, rest = blob[start : start + _SALT_BYTES], blob[start + _SALT_BYTES :]
+    nonce, sealed = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
+    if len(passphrase) > PASSPHRASE_MAX or len(nonce) < _NONCE_BYTES or not sealed:
+        raise _wrong_passphrase()
+    try:
+        plain = AESGCM(_passphrase_key(passphrase, salt)).decrypt(
+            nonce, sealed, _EXPORT_HEADER + salt + nonce
+        )
+    except InvalidTag as error:
+        raise _wrong_passphrase() from error
+    master, _, derivation = plain.decode().partition("\n\n")
+    return keyring_from_text(master, derivation)
+
+
+def _wrong_passphrase() -> InvalidInput:
+    return InvalidInput(
+        "Wrong passphrase, or the keys in the backup are damaged. Type the passphrase that was "
+        "used when the backup was made.",
+        field="passphrase",
+    )
+
+
+def _passphrase_key(passphrase: str, salt: bytes) -> bytes:
+    # The same passphrase typed on another keyboard may arrive in another Unicode form.
+    text = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
+    return Scrypt(salt=salt, length=KEY_BYTES, n=_SCRYPT_N, r=8, p=1).derive(text)
+
+
+def _format_keys(keys: Mapping[int, bytes]) -> str:
+    return "".join(
+        f"{version}:{base64.urlsafe_b64encode(keys[version]).decode().rstrip('=')}\n"
+        for version in sorted(keys)
+    )
+
+
+def _parse_keys(text: str, where: str) -> dict[int, bytes]:
+    keys: dict[int, bytes] = {}
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    for part in re.split(r"[\s,]+", "\n".join(lines).strip()):
+        version, key = _parse_key(part, where)
+        if keys and version <= max(keys):
+            raise ConfigurationError(
+                f"{where} names version {version} out of order. Put the newest key last, "
+                "each version once."
+            )
+        keys[version] = key
+    return keys
+
+
+def _parse_key(part: str, where: str) -> tuple[int, bytes]:
+    match = _LINE.fullmatch(part)
+    version = int(match[1]) if match else 0
+    try:
+        key = base64.urlsafe_b64decode(match[2] + "=") if match else b""
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES or not 1 <= version <= VERSION_MAX:
+        # The text itself is a secret, so the sentence shows only the shape.
+        raise ConfigurationError(
+            f"{where} is malformed. It holds `version:key` with a version from 1 and 43 "
+            "characters of base64url, newest last. Put the file back from your copy."
+        )
+    return version, key
+
+
+def _read_keys(path: Path) -> dict[int, bytes]:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(KEY_FILE_BYTES_MAX + 1)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path} is missing. Put it back from your copy of the keys; on a new "
+            "installation `regulars init` makes it."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror}). Give the user that runs Regulars "
+            "the right to read it."
+        ) from error
+    if mode & _OTHERS:
+        raise ConfigurationError(
+            f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}). Run: chmod 600 {path}"
+        )
+    if len(data) > KEY_FILE_BYTES_MAX:
+        raise ConfigurationError(f"{path} is too large to be a key file.")
+    return _parse_keys(data.decode("utf-8", "replace"), str(path))
+
+
+def _refuse_occupied(folder: Path) -> None:
+    for name in (MASTER_FILE, DERIVATION_FILE):
+        if (folder / name).exists():
+            raise ConfigurationError(
+                f"{folder / name} is there already and is never overwritten: without it every "
+                "sealed secret and every card would be lost."
+            )
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} is not empty. Give the keys a folder of their own.")
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The keys cannot be written to {folder} ({error.strerror}). Name a folder that does "
+        "not exist yet and whose parent the user that runs Regulars may write to."
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+"""The sentences both wallets share, in the language that is current.
+
+Not here: sentences that only the ledger can say (progress, history, rules); they come ready in
+content.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from common.i18n import gettext as _
+from common.i18n import ngettext
+from passes.content import Content, RewardLine
+
+STAMPS = "stamps"
+
+
+def cost_text(cost: int, unit: str) -> str:
+    """`10 points`, `1 stamp`."""
+    if unit == STAMPS:
+        return ngettext("%(number)d stamp", "%(number)d stamps", cost)
+    return ngettext("%(number)d point", "%(number)d points", cost)
+
+
+def reward_text(reward: RewardLine, unit: str) -> str:
+    """A reward as a list shows it, saying whether it can be had now."""
+    values = {"reward": reward.name, "cost": cost_text(reward.cost, unit)}
+    if reward.due:
+        return _("%(reward)s: %(cost)s (ready for you)", **values)
+    return _("%(reward)s: %(cost)s", **values)
+
+
+def next_reward_text(content: Content) -> str:
+    """The next reward's name, or that it is ready; empty when the programme has none."""
+    reward = content.next_reward
+    if reward is None:
+        return ""
+    return _("%(reward)s is ready", reward=reward.name) if reward.due else reward.name
+
+
+def stamps_text(content: Content) -> str:
+    """`3 / 9` of a stamp card; empty for points."""
+    return f"{content.balance} / {content.goal}" if content.goal else ""
+
+
+def balance_change(content: Content) -> str:
+    """What the lock screen says when the balance changed; Wallet puts the number at `%@`."""
+    if content.unit == STAMPS:
+        return ngettext("You now have %%@ stamp", "You now have %%@ stamps", content.balance)
+    return ngettext("You now have %%@ point", "You now have %%@ points", content.balance)
+
+
+def lines(texts: Iterable[str]) -> str:
+    """Texts one below the other."""
+    return "\n".join(text for text in texts if text)

@@ -54,7 +54,9 @@ def parse_amount(
             ),
             field=field,
         )
-    minor = int(whole) * 10**places + int((fraction or "0").ljust(places, "0") if places else 0)
+    minor: int = int(whole) * 10**places + int(
+        (fraction or "0").ljust(places, "0") if places else 0
+    )
     if minor == 0:
         raise InvalidInput(_("The amount must be more than zero."), field=field)
     if max_minor is not None and minor > max_minor:

@@ -1,0 +1,41 @@
+"""What every use case is given: database, clock, keys and the few settings it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common.clock import Clock
+from loyalty.ports import GooglePort
+from storage.engine import Database
+
+if TYPE_CHECKING:
+    from signing.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoyaltySettings:
+    """The frozen settings of this room.
+
+    `public_url` has no trailing slash. `apple_root_pem` is the root that certificates must chain
+    to when the operator names one (REGULARS_APPLE_ROOT). `allowed_token_uri` is a token address
+    beside Google's (REGULARS_ALLOW_TOKEN_URI).
+    """
+
+    public_url: str
+    google_save_url: str
+    sandbox: bool = False
+    apple_root_pem: bytes | None = None
+    allowed_token_uri: str | None = None
+    google_save_timeout_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loyalty:
+    """The context of a use case; one per process."""
+
+    database: Database
+    clock: Clock
+    keyring: Keyring
+    settings: LoyaltySettings
+    google: GooglePort | None = None

@@ -1,0 +1,29 @@
+"""What a use case may ask of the outside, wired by the front door.
+
+The one exception to "loyalty and delivery meet only in the database": at the Google save click
+the object must exist before the customer is sent to Google (DESIGN 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class GooglePort(Protocol):
+    """Puts a class and an object at Google now, within a short time-out."""
+
+    def upsert(
+        self,
+        *,
+        account_id: int,
+        class_document: Mapping[str, Any],
+        object_document: Mapping[str, Any],
+        timeout_s: float,
+    ) -> None:
+        """Insert both, or patch what exists.
+
+        Raises:
+            DeliveryError: Google did not take it in time; the sentence says why.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Tables, engine, unit of work, claims and faces: the only room that knows SQL."""

@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+from storage.scope import Scope
+
+
+class Books:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope

@@ -1,0 +1,710 @@
+"""Every table, keyed by merchant first.
+
+Rules:
+- A merchant's row has the primary key (merchant_id, id); foreign keys carry the merchant, so a row
+  of one merchant cannot name a row of another.
+- Ids come from common.ids; moments are microseconds (types.UtcTime); money is minor units.
+- `operation`, `transfer`, `allocation`, `sale`, `sale_line` and `audit_entry` are append-only:
+  triggers made by the first migration refuse UPDATE and DELETE on both engines. They hold no text
+  that a person typed and no contact.
+- Directory tables have no merchant in their key: they give the merchant of an outside name.
+- The migrations in storage/migrations build this; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from storage.types import JsonText, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_1_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _merchant_table(name: str, *parts: Any) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("merchant_id", BigInteger, nullable=False),
+        Column("id", BigInteger, nullable=False),
+        *parts,
+        PrimaryKeyConstraint("merchant_id", "id"),
+        ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    )
+
+
+def _to(column: str, table: str) -> ForeignKeyConstraint:
+    """A reference that carries the merchant."""
+    return ForeignKeyConstraint(
+        ["merchant_id", column], [f"{table}.merchant_id", f"{table}.id"], name=f"fk_{column}"
+    )
+
+
+def _required(name: str, kind: Any, **options: Any) -> Column[Any]:
+    return Column(name, kind, nullable=False, **options)
+
+
+def _time(name: str) -> Column[Any]:
+    return Column(name, UtcTime, nullable=False)
+
+
+# --- the installation -------------------------------------------------------------------------
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True),  # `tag_epoch`, `sandbox`, `created_at`, ...
+    _required("value", Text),
+)
+
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    # `purpose|subject`, for example `sign-in|203.0.113.9` or `google|<account id>`.
+    Column("name", Text, primary_key=True),
+    _required("tokens_milli", BigInteger),
+    _time("refilled_at"),
+)
+
+worker_heartbeat = Table(
+    "worker_heartbeat",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _time("seen_at"),
+    _required("facts", JsonText),
+)
+
+# --- merchants and the people who work for them -----------------------------------------------
+
+merchant = Table(
+    "merchant",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _required("slug", Text, unique=True),
+    _required("name", Text),
+    _required("currency", Text),  # ISO 4217
+    _required("language", Text),  # BCP 47
+    _required("country", Text),  # ISO 3166 alpha-2
+    _required("time_zone", Text),  # IANA
+    # The public address that installed passes call; null follows the installation's setting.
+    Column("public_url", Text),
+    _required("status", Text),  # active | suspended
+    _required("sandbox", Boolean),  # demo data never becomes real
+    _required("sale_max_minor", BigInteger),
+    Column("google_account_id", BigInteger),
+    _required("privacy_url", Text),
+    _time("created_at"),
+    CheckConstraint("status in ('active', 'suspended')", name="status"),
+)
+
+# A person of the console may serve several merchants (an agency).
+person = Table(
+    "person",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _required("email", Text, unique=True),  # lower case; the sign-in name
+    _required("name", Text),
+    Column("password_hash", Text),
+    Column("totp_sealed", LargeBinary),
+    Column("totp_last_step", BigInteger),  # a code works once
+    Column("disabled_at", UtcTime),
+    _time("created_at"),
+)
+
+role = Table(
+    "role",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("person_id", BigInteger),
+    _required("role", Text),  # owner | manager
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "person_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    ForeignKeyConstraint(["person_id"], ["person.id"]),
+    CheckConstraint("role in ('owner', 'manager')", name="role"),
+)
+
+location = _merchant_table(
+    "location",
+    _required("name", Text),
+    _required("address", Text),
+    _required("time_zone", Text),
+    Column("latitude", Float),  # degrees, WGS 84
+    Column("longitude", Float),
+    Column("archived_at", UtcTime),
+    _time("created_at"),
+)
+
+staff = _merchant_table(
+    "staff",
+    _required("name", Text),
+    _required("role", Text),  # staff | manager
+    Column("pin_hash", Text),
+    Column("pin_set_at", UtcTime),
+    Column("disabled_at", UtcTime),
+    _time("created_at"),
+    CheckConstraint("role in ('staff', 'manager')", name="role"),
+)
+
+till = _merchant_table(
+    "till",
+    _required("location_id", BigInteger),
+    _required("name", Text),
+    Column("paired_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    _time("created_at"),
+    _to("location_id", "location"),
+)
+
+# --- sessions, one-time links, and the directory of outside names -----------------------------
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),  # SHA-256 of the cookie's value
+    _required("kind", Text),  # console | till
+    Column("person_id", BigInteger),
+    Column("merchant_id", BigInteger),
+    Column("till_id", BigInteger),  # kind till: the paired device
+    Column("staff_id", BigInteger),  # kind till: who typed the PIN, null while locked
+    Column("staff_until", UtcTime),
+    _required("facts", JsonText),  # small values of a page flow; never a secret
+    _time("created_at"),
+    _time("seen_at"),
+    _time("expires_at"),
+    Index(None, "person_id"),
+    Index(None, "merchant_id", "till_id"),
+)
+
+one_time_link = Table(
+    "one_time_link",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _required("purpose", Text),  # owner_sign_in | staff_pin | till_pairing | new_phone
+    _required("merchant_id", BigInteger),
+    _required("subject_id", BigInteger),
+    _time("created_at"),
+    _time("expires_at"),
+    Column("spent_at", UtcTime),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
+# What the outside calls by name: `join` code, `pass_type` identifier, `host`.
+directory_name = Table(
+    "directory_name",
+    metadata,
+    _required("kind", Text),
+    _required("name", Text),
+    _required("merchant_id", BigInteger),
+    _required("subject_id", BigInteger),
+    PrimaryKeyConstraint("kind", "name"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
+# What the outside shows as a token: `barcode` (a wallet_pass) and `card` (a member).
+directory_token = Table(
+    "directory_token",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _required("kind", Text),
+    _required("merchant_id", BigInteger),
+    _required("subject_id", BigInteger),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    Index(None, "merchant_id", "subject_id"),
+)
+
+# --- programmes, terms, designs, images -------------------------------------------------------
+
+programme = _merchant_table(
+    "programme",
+    _required("slug", Text),
+    _required("name", Text),
+    _required("unit", Text),  # points | stamps
+    _required("terms_version", Integer),
+    # The published design, 0 before the first; the draft is the highest version in `design`.
+    _required("design_version", Integer),
+    _required("join_code", Text),
+    _required("ask_name", Text),  # off | optional | required
+    _required("ask_email", Text),
+    _required("ask_phone", Text),
+    Column("published_at", UtcTime),
+    _time("created_at"),
+    UniqueConstraint("merchant_id", "slug"),
+)
+
+terms = _merchant_table(
+    "terms",
+    _required("programme_id", BigInteger),
+    _required("version", Integer),
+    _required("document", JsonText),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "programme_id", "version"),
+)
+
+design = _merchant_table(
+    "design",
+    _required("programme_id", BigInteger),
+    _required("version", Integer),
+    _required("document", JsonText),
+    Column("published_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "programme_id", "version"),
+)
+
+reward = _merchant_table(
+    "reward",
+    _required("programme_id", BigInteger),
+    _required("slug", Text),
+    _required("name", Text),
+    _required("cost", BigInteger),
+    _required("active", Boolean),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "programme_id", "slug"),
+    CheckConstraint("cost > 0", name="cost"),
+)
+
+image = Table(
+    "image",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("sha256", Text),  # lower-case hex of `data`
+    _required("data", LargeBinary),
+    _required("media_type", Text),
+    _required("width", Integer),
+    _required("height", Integer),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "sha256"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
+# --- members and their passes -----------------------------------------------------------------
+
+member = _merchant_table(
+    "member",
+    _required("programme_id", BigInteger),
+    _required("number", Text),
+    _required("name", Text),
+    _required("name_folded", Text),  # lower case without accents, for look-up
+    Column("email_sealed", LargeBinary),
+    Column("email_index", LargeBinary),
+    Column("phone_sealed", LargeBinary),
+    Column("phone_index", LargeBinary),
+    _required("language", Text),
+    _required("generation", Integer),  # raised by a lost card: old code, link and token are dead
+    _required("state", Text),  # active | left | erased
+    _required("source", Text),  # where they joined: `join`, `till`, `command`
+    _time("joined_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "number"),
+    UniqueConstraint("merchant_id", "programme_id", "email_index"),
+    UniqueConstraint("merchant_id", "programme_id", "phone_index"),
+    Index(None, "merchant_id", "programme_id", "name_folded"),
+    Index(None, "merchant_id", "joined_at"),
+)
+
+consent = _merchant_table(
+    "consent",
+    _required("member_id", BigInteger),
+    _required("purpose", Text),  # membership | offers | google
+    _required("wording_version", Integer),
+    _required("language", Text),
+    _required("given", Boolean),
+    _time("created_at"),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+pass_type = _merchant_table(
+    "pass_type",
+    _required("identifier", Text, unique=True),
+    _required("team_identifier", Text),
+    _required("organization", Text),
+    _required("sandbox", Boolean),
+    # The highest number given to a changed pass; the lock of this row orders the stamps.
+    _required("last_stamp", BigInteger),
+    _required("current", Boolean),  # new passes are made for this one
+    _time("created_at"),
+)
+
+apple_certificate = _merchant_table(
+    "apple_certificate",
+    _required("pass_type_id", BigInteger),
+    _required("certificate_pem", Text),
+    _required("intermediate_pem", Text),
+    _required("key_sealed", LargeBinary),
+    _required("serial_hex", Text),
+    _time("not_before"),
+    _time("not_after"),
+    _time("created_at"),
+    _to("pass_type_id", "pass_type"),
+    Index(None, "merchant_id", "pass_type_id"),
+)
+
+google_account = Table(
+    "google_account",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _required("issuer_id", Text),
+    _required("client_email", Text),
+    _required("key_sealed", LargeBinary),  # the JSON key file, sealed with merchant 0
+    _required("sandbox", Boolean),
+    _time("created_at"),
+    UniqueConstraint("issuer_id", "client_email"),
+)
+
+# The card in a wallet: one per member and generation. `wallet_pass`, because `pass` is a keyword.
+wallet_pass = _merchant_table(
+    "wallet_pass",
+    _required("programme_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("generation", Integer),
+    _required("serial_number", Text),
+    Column("pass_type_id", BigInteger),  # set when the first Apple pass is made
+    Column("google_object_id", Text),  # set when the object is wanted at Google
+    Column("voided_at", UtcTime),
+    # Raised in the transaction of every change that may show on the face.
+    _required("revision", BigInteger),
+    # What the worker stamped last (DESIGN 5): its revision, number, face and second.
+    _required("stamped_revision", BigInteger),
+    _required("stamp", BigInteger),
+    Column("stamped_face", LargeBinary),
+    _required("last_modified_s", BigInteger),  # whole seconds since 1970, strictly increasing
+    # When a phone last fetched a signed pass, and which revision it was given.
+    _required("fetched_revision", BigInteger),
+    Column("fetched_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    _to("pass_type_id", "pass_type"),
+    UniqueConstraint("merchant_id", "member_id", "generation"),
+    UniqueConstraint("merchant_id", "serial_number"),
+    Index("ix_wallet_pass_stamp", "merchant_id", "pass_type_id", "stamp"),
+    Index(
+        "ix_wallet_pass_unstamped",
+        "merchant_id",
+        "pass_type_id",
+        sqlite_where=text("revision > stamped_revision"),
+        postgresql_where=text("revision > stamped_revision"),
+    ),
+)
+
+# A phone's Apple Wallet, as it calls itself for one pass type.
+device = _merchant_table(
+    "device",
+    _required("pass_type_id", BigInteger),
+    _required("library_identifier", Text),
+    _required("push_token", Text),
+    _time("push_token_at"),  # compared with the timestamp of a 410
+    # The score iPhones keep of pushes per pass type (apple-wallet 2.5), in thousandths.
+    _required("push_score_milli", BigInteger),
+    Column("pushed_at", UtcTime),
+    Column("listed_at", UtcTime),
+    Column("gone_at", UtcTime),
+    _time("created_at"),
+    _to("pass_type_id", "pass_type"),
+    UniqueConstraint("merchant_id", "pass_type_id", "library_identifier"),
+)
+
+registration = _merchant_table(
+    "registration",
+    _required("device_id", BigInteger),
+    _required("pass_id", BigInteger),
+    _time("created_at"),
+    _to("device_id", "device"),
+    _to("pass_id", "wallet_pass"),
+    UniqueConstraint("merchant_id", "device_id", "pass_id"),
+    Index(None, "merchant_id", "pass_id"),
+)
+
+# --- delivery ---------------------------------------------------------------------------------
+
+# What each target must show and what it was given: level-triggered, one row per (pass, target).
+delivery = _merchant_table(
+    "delivery",
+    _required("channel", Text),  # apple | google_object | google_class
+    Column("pass_id", BigInteger),  # null for a class
+    # apple: the registration's id; google_object: the wallet_pass's; google_class: the programme's.
+    _required("target_id", BigInteger),
+    Column("device_id", BigInteger),  # apple: pushes are merged per device
+    _required("wanted_revision", BigInteger),
+    _required("delivered_revision", BigInteger),
+    _required("state", Text),  # open | parked
+    _required("priority", Integer),  # 0 a scan at the counter, 10 a mass change
+    _time("wanted_at"),  # commit time of the oldest change not delivered
+    _time("due_at"),
+    Column("lease", Text),
+    Column("lease_until", UtcTime),
+    _required("attempts", Integer),
+    Column("last_error", Text),
+    Column("delivered_at", UtcTime),
+    _required("facts", JsonText),  # e.g. what Google was sent last, its budget of notifications
+    _to("pass_id", "wallet_pass"),
+    UniqueConstraint("merchant_id", "channel", "target_id"),
+    CheckConstraint("channel in ('apple', 'google_object', 'google_class')", name="channel"),
+    CheckConstraint("state in ('open', 'parked')", name="state"),
+    Index(
+        "ix_delivery_due",
+        "due_at",
+        sqlite_where=text("wanted_revision > delivered_revision and state = 'open'"),
+        postgresql_where=text("wanted_revision > delivered_revision and state = 'open'"),
+    ),
+    Index(None, "merchant_id", "pass_id"),
+    Index(None, "merchant_id", "device_id"),
+)
+
+# A change of many cards at once (a new design): the worker moves passes in slices.
+mass_change = _merchant_table(
+    "mass_change",
+    _required("programme_id", BigInteger),
+    _required("reason", Text),  # design | terms | certificate | restore
+    _required("cursor_id", BigInteger),  # the last wallet_pass id that was moved
+    _required("moved", BigInteger),
+    Column("done_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+)
+
+# Why nothing is sent on a merchant's channel just now.
+breaker = Table(
+    "breaker",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("channel", Text),  # apple | google
+    _required("reason", Text),
+    _time("opened_at"),
+    _time("retry_at"),
+    PrimaryKeyConstraint("merchant_id", "channel"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
+# What phones write to /v1/log, capped and pruned; never shown raw.
+apple_log = _merchant_table(
+    "apple_log",
+    _required("line", Text),
+    _time("received_at"),
+    Index(None, "merchant_id", "received_at"),
+)
+
+# --- the ledger -------------------------------------------------------------------------------
+
+sale = _merchant_table(
+    "sale",
+    Column("location_id", BigInteger),
+    Column("till_id", BigInteger),
+    Column("staff_id", BigInteger),
+    Column("member_id", BigInteger),
+    _required("source", Text),  # till | command | import | square | ...
+    _required("source_ref", Text),
+    _time("sold_at"),
+    _required("currency", Text),
+    _required("gross_minor", BigInteger),
+    _required("tax_minor", BigInteger),
+    _required("tip_minor", BigInteger),
+    _required("discount_minor", BigInteger),
+    _required("net_minor", BigInteger),
+    _time("created_at"),
+    _to("location_id", "location"),
+    _to("till_id", "till"),
+    _to("staff_id", "staff"),
+    _to("member_id", "member"),
+    UniqueConstraint("merchant_id", "source", "source_ref"),
+    Index(None, "merchant_id", "sold_at"),
+)
+
+sale_line = Table(
+    "sale_line",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("sale_id", BigInteger),
+    _required("line", Integer),
+    _required("item", Text),
+    _required("category", Text),
+    _required("quantity_milli", BigInteger),  # thousandths, for goods sold by weight
+    _required("net_minor", BigInteger),
+    Column("cost_minor", BigInteger),
+    PrimaryKeyConstraint("merchant_id", "sale_id", "line"),
+    ForeignKeyConstraint(["merchant_id", "sale_id"], ["sale.merchant_id", "sale.id"]),
+)
+
+account = _merchant_table(
+    "account",
+    _required("programme_id", BigInteger),
+    Column("member_id", BigInteger),  # null for the programme's own accounts
+    _required("kind", Text),  # member | issued | redeemed | expired | adjusted | sold
+    _required("unit", Text),
+    # Only member accounts carry a cached balance; a programme's row would be hot.
+    _required("balance", BigInteger),
+    _required("carry", BigInteger),  # minor units counted and not yet a whole unit
+    _required("revision", BigInteger),  # one more with every operation on this account
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    Index(
+        "uq_account_member",
+        "merchant_id",
+        "member_id",
+        "unit",
+        unique=True,
+        sqlite_where=text("member_id is not null"),
+        postgresql_where=text("member_id is not null"),
+    ),
+    Index(
+        "uq_account_programme",
+        "merchant_id",
+        "programme_id",
+        "kind",
+        "unit",
+        unique=True,
+        sqlite_where=text("member_id is null"),
+        postgresql_where=text("member_id is null"),
+    ),
+    CheckConstraint("balance >= 0", name="balance"),
+    CheckConstraint("(kind = 'member') = (member_id is not null)", name="kind"),
+)
+
+operation = _merchant_table(
+    "operation",
+    _required("programme_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("kind", Text),  # earn | redeem | reverse | expire | adjust
+    Column("sale_id", BigInteger),
+    Column("reward_id", BigInteger),
+    Column("location_id", BigInteger),
+    Column("till_id", BigInteger),
+    _required("actor_kind", Text),  # owner | staff | key | system
+    Column("actor_id", BigInteger),
+    _required("source", Text),
+    _required("source_ref", Text),
+    _required("idempotency_key", Text),
+    _required("request_hash", LargeBinary),
+    _required("terms_version", Integer),
+    _required("reason", JsonText),
+    _required("units", BigInteger),  # signed change of the member's balance
+    _required("unit", Text),
+    _required("carry_change", BigInteger),
+    _required("balance_after", BigInteger),
+    _required("account_revision", BigInteger),
+    Column("reverses_id", BigInteger),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    _to("sale_id", "sale"),
+    _to("reward_id", "reward"),
+    _to("location_id", "location"),
+    _to("till_id", "till"),
+    _to("reverses_id", "operation"),
+    UniqueConstraint("merchant_id", "source", "source_ref", "kind"),
+    UniqueConstraint("merchant_id", "idempotency_key"),
+    UniqueConstraint("merchant_id", "reverses_id"),
+    Index(None, "merchant_id", "member_id", "id"),
+    Index(None, "merchant_id", "created_at"),
+)
+
+transfer = _merchant_table(
+    "transfer",
+    _required("operation_id", BigInteger),
+    _required("debit_account_id", BigInteger),
+    _required("credit_account_id", BigInteger),
+    _required("unit", Text),
+    _required("amount", BigInteger),
+    _to("operation_id", "operation"),
+    _to("debit_account_id", "account"),
+    _to("credit_account_id", "account"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
+    Index(None, "merchant_id", "operation_id"),
+    Index(None, "merchant_id", "debit_account_id"),
+    Index(None, "merchant_id", "credit_account_id"),
+)
+
+lot = _merchant_table(
+    "lot",
+    _required("account_id", BigInteger),
+    _required("operation_id", BigInteger),
+    _required("amount", BigInteger),
+    _required("remaining", BigInteger),  # amount less its allocations, held equal by `verify`
+    _time("available_from"),
+    Column("expires_at", UtcTime),
+    _required("terms_version", Integer),
+    _to("account_id", "account"),
+    _to("operation_id", "operation"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("remaining >= 0 and remaining <= amount", name="remaining"),
+    Index(
+        "ix_lot_open",
+        "merchant_id",
+        "account_id",
+        sqlite_where=text("remaining > 0"),
+        postgresql_where=text("remaining > 0"),
+    ),
+    Index(None, "merchant_id", "operation_id"),
+)
+
+allocation = _merchant_table(
+    "allocation",
+    _required("lot_id", BigInteger),
+    _required("operation_id", BigInteger),
+    _required("amount", BigInteger),  # taken from the lot; negative when a reversal restores it
+    _to("lot_id", "lot"),
+    _to("operation_id", "operation"),
+    CheckConstraint("amount <> 0", name="amount"),
+    Index(None, "merchant_id", "operation_id"),
+    Index(None, "merchant_id", "lot_id"),
+)
+
+audit_entry = _merchant_table(
+    "audit_entry",
+    _required("actor_kind", Text),  # owner | staff | system
+    Column("actor_id", BigInteger),
+    _required("action", Text),  # e.g. `design.publish`, `staff.add`
+    _required("subject_kind", Text),
+    Column("subject_id", BigInteger),
+    _required("detail", JsonText),
+    _time("created_at"),
+    Index(None, "merchant_id", "created_at"),
+)
+
+APPEND_ONLY: Final = (
+    "operation",
+    "transfer",
+    "allocation",
+    "sale",
+    "sale_line",
+    "audit_entry",
+)
+"""Tables whose rows never change and never vanish."""
+
+MERCHANT_TABLES: Final = tuple(
+    table.name
+    for table in metadata.sorted_tables
+    if "merchant_id" in table.c
+    and table.name not in {"session", "one_time_link", "directory_name", "directory_token"}
+)
+"""Tables under row-level security on PostgreSQL."""

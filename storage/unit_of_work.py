@@ -1,0 +1,159 @@
+"""One transaction of one merchant, with every repository a use case needs.
+
+    with open_work(database, merchant_id, clock=clock) as work:
+        member = work.members.get(member_id)
+        ...
+        work.commit()
+
+Rules: commit is explicit and last; a repository never commits; no network call happens inside.
+`merchant_id` is None only for what the installation does as a whole (the worker's claims, the
+directory, `verify`); on PostgreSQL row-level security then lets every merchant through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from common.clock import Clock
+from storage.audit import Audit
+from storage.books import Books
+from storage.buckets import Buckets
+from storage.deliveries import Deliveries
+from storage.directory import Directory
+from storage.engine import Database, is_retryable
+from storage.google_accounts import GoogleAccounts
+from storage.members import Members
+from storage.merchants import Merchants
+from storage.places import Places
+from storage.programmes import Programmes
+from storage.reports import Reports
+from storage.scope import Scope
+from storage.sessions import Sessions
+from storage.wallet_passes import WalletPasses
+
+TRIES_MAX: Final = 4
+Result = TypeVar("Result")
+
+
+class UnitOfWork:
+    """The repositories of one transaction; made by `open_work`."""
+
+    def __init__(self, connection: Connection, merchant_id: int | None, *, clock: Clock) -> None:
+        self.scope = Scope(connection=connection, merchant_id=merchant_id, clock=clock)
+        self.clock = clock
+
+    def commit(self) -> None:
+        """Make everything durable; the last thing a use case does."""
+        self.scope.connection.commit()
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.scope)
+
+    @cached_property
+    def books(self) -> Books:
+        return Books(self.scope)
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        return Buckets(self.scope)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.scope)
+
+    @cached_property
+    def directory(self) -> Directory:
+        return Directory(self.scope)
+
+    @cached_property
+    def google_accounts(self) -> GoogleAccounts:
+        return GoogleAccounts(self.scope)
+
+    @cached_property
+    def members(self) -> Members:
+        return Members(self.scope)
+
+    @cached_property
+    def merchants(self) -> Merchants:
+        return Merchants(self.scope)
+
+    @cached_property
+    def passes(self) -> WalletPasses:
+        return WalletPasses(self.scope)
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self.scope)
+
+    @cached_property
+    def programmes(self) -> Programmes:
+        return Programmes(self.scope)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.scope)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.scope)
+
+
+@contextmanager
+def open_work(
+    database: Database, merchant_id: int | None, *, clock: Clock, writing: bool = True
+) -> Iterator[UnitOfWork]:
+    """A transaction that is rolled back unless `commit` was called.
+
+    Args:
+        database: the process's database.
+        merchant_id: whose rows may be touched; None for the whole installation.
+        clock: stamps rows.
+        writing: False opens a read transaction, which never waits for a writer.
+
+    Raises:
+        Unavailable: the database is locked, full or away; nothing was changed.
+    """
+    with database.connection(writing=writing) as connection:
+        if not database.is_sqlite:
+            who = "*" if merchant_id is None else str(merchant_id)
+            connection.execute(
+                text("select set_config('regulars.merchant', :who, true)"), {"who": who}
+            )
+        yield UnitOfWork(connection, merchant_id, clock=clock)
+
+
+def run_work(
+    database: Database,
+    merchant_id: int | None,
+    action: Callable[[UnitOfWork], Result],
+    *,
+    clock: Clock,
+) -> Result:
+    """Run `action` in a writing transaction and commit, again from the start after a deadlock."""
+    for _attempt in range(TRIES_MAX - 1):
+        try:
+            return _run_once(database, merchant_id, action, clock=clock)
+        except DBAPIError as error:
+            if not is_retryable(error):
+                raise
+    return _run_once(database, merchant_id, action, clock=clock)
+
+
+def _run_once(
+    database: Database,
+    merchant_id: int | None,
+    action: Callable[[UnitOfWork], Result],
+    *,
+    clock: Clock,
+) -> Result:
+    with open_work(database, merchant_id, clock=clock) as work:
+        result = action(work)
+        work.commit()
+        return result

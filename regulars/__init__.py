@@ -1,0 +1,1 @@
+"""The front door: command line, settings, wiring. The only room that knows all the others."""

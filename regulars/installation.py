@@ -1,0 +1,165 @@
+"""One installation, opened for a process: database, keys and the context of the use cases."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from common.clock import Clock, SystemClock
+from common.errors import ConfigurationError
+from delivery.google_client import GoogleClient
+from delivery.settings import DeliverySettings
+from loyalty.context import Loyalty, LoyaltySettings
+from regulars.settings import Settings
+from signing.keyring import Keyring, create_keyring, keyring_from_text, load_keyring
+from storage.engine import Database, DatabaseSettings
+from storage.migrate import check_current, upgrade
+
+DEFAULT_PORT: Final = 8000
+ADDRESSES_FILE: Final = "addresses.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What a command works on."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    loyalty: Loyalty
+    delivery: DeliverySettings
+
+
+def open_installation(settings: Settings, *, clock: Clock | None = None) -> Installation:
+    """Open what `init` made.
+
+    Raises:
+        ConfigurationError: there is nothing yet, the keys are missing, or the database belongs to
+            another version; the sentence says what to do.
+    """
+    file = settings.database_file
+    if file is not None and not file.exists():
+        raise ConfigurationError(
+            f"There is no installation in {settings.data} yet. "
+            "Run `regulars init`, or `regulars init --demo` for a first look."
+        )
+    database = Database(DatabaseSettings(url=settings.database_url))
+    check_current(database)
+    return _assemble(settings, database, read_keyring(settings), clock or SystemClock())
+
+
+def create_installation(settings: Settings, *, clock: Clock | None = None) -> Installation:
+    """Make data folder, keys and tables where they are absent, and open them."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _keys_in_environment(settings) and not settings.keys.exists():
+        create_keyring(settings.keys)
+    keyring = read_keyring(settings)
+    database = Database(DatabaseSettings(url=settings.database_url))
+    upgrade(database)
+    return _assemble(settings, database, keyring, clock or SystemClock())
+
+
+def read_keyring(settings: Settings) -> Keyring:
+    """The keys of the environment, or of the key folder."""
+    environment = settings.environment
+    if environment.master_key and environment.derivation_key:
+        return keyring_from_text(
+            environment.master_key.get_secret_value(), environment.derivation_key.get_secret_value()
+        )
+    if _keys_in_environment(settings):
+        raise ConfigurationError(
+            "Set both REGULARS_MASTER_KEY and REGULARS_DERIVATION_KEY, or neither."
+        )
+    return load_keyring(settings.keys)
+
+
+def _keys_in_environment(settings: Settings) -> bool:
+    return bool(settings.environment.master_key or settings.environment.derivation_key)
+
+
+def public_url(settings: Settings) -> str:
+    """The address that cards call; this machine's own until one is set."""
+    return settings.environment.public_url or f"http://127.0.0.1:{DEFAULT_PORT}"
+
+
+def _assemble(
+    settings: Settings, database: Database, keyring: Keyring, clock: Clock
+) -> Installation:
+    delivery = delivery_settings(settings)
+    loyalty = Loyalty(
+        database=database,
+        clock=clock,
+        keyring=keyring,
+        settings=_loyalty_settings(settings),
+        google=GoogleClient(delivery, database=database, keyring=keyring, clock=clock),
+    )
+    return Installation(
+        settings=settings, database=database, keyring=keyring, loyalty=loyalty, delivery=delivery
+    )
+
+
+def _loyalty_settings(settings: Settings) -> LoyaltySettings:
+    environment = settings.environment
+    root = environment.apple_root
+    return LoyaltySettings(
+        public_url=public_url(settings),
+        google_save_url=environment.google_save_url,
+        sandbox=environment.sandbox_page_url is not None,
+        apple_root_pem=root.read_bytes() if root else None,
+        allowed_token_uri=environment.allow_token_uri,
+    )
+
+
+def delivery_settings(settings: Settings) -> DeliverySettings:
+    """What the worker is told."""
+    environment = settings.environment
+    return DeliverySettings(
+        apns_url=environment.apns_url,
+        apns_ca_file=environment.apns_ca,
+        google_api_url=environment.google_api_url,
+        allowed_token_uri=environment.allow_token_uri,
+        public_url=public_url(settings),
+    )
+
+
+# --- the sandbox's addresses, told by a running `serve --sandbox` to the commands beside it ------
+
+
+def write_sandbox_addresses(home: Path, addresses: dict[str, Any]) -> None:
+    """Leave the addresses for other commands, with the process that keeps them true."""
+    path = home / ADDRESSES_FILE
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps({**addresses, "pid": os.getpid()}), encoding="utf-8")
+    draft.replace(path)
+
+
+def with_running_sandbox(settings: Settings) -> Settings:
+    """The settings with a running sandbox's addresses, where the operator set none."""
+    try:
+        told = json.loads((settings.sandbox_home / ADDRESSES_FILE).read_text(encoding="utf-8"))
+        os.kill(int(told["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return settings
+    unset = {
+        name: value
+        for name, value in sandbox_environment(told).items()
+        if name not in settings.environment.model_fields_set
+    }
+    return settings.with_addresses(**unset)
+
+
+def sandbox_environment(told: dict[str, Any]) -> dict[str, Any]:
+    """The settings that point at a sandbox, from the line it printed when it was ready."""
+    return {
+        "apns_url": told["apns_url"],
+        "apns_ca": Path(told["apns_ca"]),
+        "google_api_url": told["google_api_url"],
+        "google_save_url": told["google_save_url"],
+        "google_keys_url": told["google_keys_url"],
+        "allow_token_uri": told["token_uri"],
+        "sandbox_page_url": told["page_url"],
+        **({"public_url": told["public_url"]} if "public_url" in told else {}),
+    }

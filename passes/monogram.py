@@ -26,7 +26,7 @@ def monogram(letter: str, *, paper: str, ink: str, side: int) -> Image.Image:
         font = ImageFont.load_default(size=side * 0.55)
         left, top, right, bottom = pen.textbbox((0, 0), letter, font=font)
         at = ((side - left - right) / 2, (side - top - bottom) / 2)
-        pen.text(at, letter, font=font, fill=ink)
+        pen.text(at, letter, font=font, fill=ink, stroke_width=side // 80, stroke_fill=ink)
     else:
         # A script the font does not know: a ring instead of an empty box.
         pen.ellipse((side * 0.3, side * 0.3, side * 0.7, side * 0.7), outline=ink, width=side // 14)

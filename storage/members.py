@@ -1,8 +1,217 @@
+"""Members: who joined a programme, how they are found again, and what they consented to.
+
+Contacts arrive here already sealed, with a blind index to look them up; this file never sees an
+e-mail address or a phone number. Not done here: a member's balance (books.py) and cards
+(wallet_passes.py).
+
+Rules:
+- A member's generation only rises; each step ends every code, link and token before it.
+- A consent row is written once and never changed: the newest of a purpose counts.
+"""
+
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy.exc import IntegrityError
+
+from common.errors import Conflict, NotFound
+from common.i18n import mark
+from common.ids import new_id
 from storage.scope import Scope
+from storage.tables import consent, member
+
+SEARCH_MAX: Final = 20
+RECENT_MAX: Final = 200
+
+
+class MemberExists(Conflict):
+    """Somebody with this number or contact joined in the same moment."""
+
+    code = "member_exists"
+    retryable = True
+
+
+class MemberState(StrEnum):
+    """What became of a membership."""
+
+    ACTIVE = "active"
+    LEFT = "left"
+    ERASED = "erased"
+
+
+class ConsentPurpose(StrEnum):
+    """What a member can say yes or no to."""
+
+    MEMBERSHIP = "membership"  # keeping the card at all
+    OFFERS = "offers"  # news and offers
+    GOOGLE = "google"  # handing the card to Google
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member's row. `email_*` and `phone_*` are null when not given."""
+
+    id: int
+    programme_id: int
+    number: str
+    name: str
+    name_folded: str
+    email_sealed: bytes | None = None
+    email_index: bytes | None = None
+    phone_sealed: bytes | None = None
+    phone_index: bytes | None = None
+    language: str
+    generation: int = 1
+    state: str = MemberState.ACTIVE
+    source: str
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One answer of a member to one purpose."""
+
+    member_id: int
+    purpose: str
+    wording_version: int
+    language: str
+    given: bool
+    created_at: datetime
 
 
 class Members:
+    """The members of one merchant."""
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+
+    def add(self, new: Member) -> None:
+        """Keep a new member.
+
+        Raises:
+            MemberExists: another transaction took the number or the contact; nothing can be done
+                in this transaction any more, so run the use case again.
+        """
+        try:
+            self._scope.execute(self._scope.insert(member, **asdict(new)))
+        except IntegrityError as error:
+            if "uq_member" in str(error.orig) or "UNIQUE constraint failed: member." in str(
+                error.orig
+            ):
+                raise MemberExists from error
+            raise
+
+    def get(self, member_id: int) -> Member:
+        """The member of an id.
+
+        Raises:
+            NotFound: the merchant has no such member.
+        """
+        found = self._one(member.c.id == member_id)
+        if found is None:
+            raise NotFound(mark("There is no such member."))
+        return found
+
+    def by_number(self, number: str) -> Member | None:
+        """The member of a normalised member number."""
+        return self._one(member.c.number == number)
+
+    def by_email_index(self, programme_id: int, index: bytes) -> Member | None:
+        """The member of a programme who gave this e-mail address."""
+        return self._one(member.c.programme_id == programme_id, member.c.email_index == index)
+
+    def by_phone_index(self, programme_id: int, index: bytes) -> Member | None:
+        """The member of a programme who gave this phone number."""
+        return self._one(member.c.programme_id == programme_id, member.c.phone_index == index)
+
+    def with_contact(
+        self, *, email_index: bytes | None = None, phone_index: bytes | None = None
+    ) -> list[Member]:
+        """Active members of every programme with this e-mail address or phone number."""
+        conditions = []
+        if email_index is not None:
+            conditions.append(member.c.email_index == email_index)
+        if phone_index is not None:
+            conditions.append(member.c.phone_index == phone_index)
+        found: dict[int, Member] = {}
+        for condition in conditions:
+            rows = self._many(condition, member.c.state == MemberState.ACTIVE, limit=SEARCH_MAX)
+            found.update((row.id, row) for row in rows)
+        return list(found.values())
+
+    def search_name(self, folded: str, limit: int = SEARCH_MAX) -> list[Member]:
+        """Active members with a name in which a word starts with `folded`, by name."""
+        text = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        name = member.c.name_folded
+        starts = name.like(f"{text}%", escape="\\") | name.like(f"% {text}%", escape="\\")
+        return self._many(
+            starts,
+            member.c.state == MemberState.ACTIVE,
+            limit=min(limit, SEARCH_MAX),
+            order=(name, member.c.id),
+        )
+
+    def recent(self, limit: int = 50) -> list[Member]:
+        """Who joined last, newest first."""
+        return self._many(limit=min(limit, RECENT_MAX), order=(member.c.joined_at.desc(),))
+
+    def set_generation(self, member_id: int, *, was: int, becomes: int) -> bool:
+        """Raise the generation; False when it is no longer `was`, so somebody was quicker."""
+        statement = (
+            self._scope.update(member)
+            .where(member.c.id == member_id, member.c.generation == was)
+            .values(generation=becomes)
+        )
+        return bool(self._scope.execute(statement).rowcount == 1)
+
+    def set_state(self, member_id: int, state: MemberState) -> None:
+        """Note what became of a membership."""
+        statement = self._scope.update(member).where(member.c.id == member_id)
+        self._scope.execute(statement.values(state=state))
+
+    def add_consent(
+        self, member_id: int, purpose: ConsentPurpose, *, version: int, language: str, given: bool
+    ) -> None:
+        """Keep an answer with its wording, language and time."""
+        self._scope.execute(
+            self._scope.insert(
+                consent,
+                id=new_id(),
+                member_id=member_id,
+                purpose=purpose,
+                wording_version=version,
+                language=language,
+                given=given,
+                created_at=self._scope.clock.now(),
+            )
+        )
+
+    def consents(self, member_id: int) -> list[Consent]:
+        """Every answer a member gave, oldest first."""
+        columns = [consent.c[name] for name in Consent.__slots__]
+        statement = (
+            self._scope.select(consent, *columns)
+            .where(consent.c.member_id == member_id)
+            .order_by(consent.c.id)
+        )
+        return [Consent(**row) for row in self._scope.execute(statement).mappings()]
+
+    def _one(self, *conditions: Any) -> Member | None:
+        statement = self._scope.select(member, *_COLUMNS).where(*conditions)
+        row = self._scope.execute(statement).mappings().one_or_none()
+        return None if row is None else Member(**row)
+
+    def _many(
+        self, *conditions: Any, limit: int, order: Sequence[Any] = (member.c.id,)
+    ) -> list[Member]:
+        statement = self._scope.select(member, *_COLUMNS).where(*conditions)
+        rows = self._scope.execute(statement.order_by(*order).limit(limit)).mappings()
+        return [Member(**row) for row in rows]
+
+
+_COLUMNS: Final = tuple(member.c[name] for name in Member.__slots__)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Select, Table, Update, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from common.clock import Clock
 
@@ -40,6 +41,15 @@ class Scope:
     def update(self, table: Table) -> Update:
         """An UPDATE of the merchant's rows of `table`."""
         return update(table).where(table.c.merchant_id == self.merchant)
+
+    def insert_new(self, table: Table, **values: Any) -> bool:
+        """Insert a row unless its key is taken; True when it was inserted.
+
+        Nothing is bound to the merchant here: it serves the tables asked before one is known.
+        """
+        kind = sqlite.insert if self.connection.dialect.name == "sqlite" else postgresql.insert
+        statement = kind(table).values(values).on_conflict_do_nothing()
+        return bool(self.execute(statement).rowcount)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """Run a statement on this transaction's connection."""

@@ -16,9 +16,15 @@ def columns(table: Table, record: type[Any]) -> list[Column[Any]]:
 
 
 def record_of(record: type[Record], row: Row[Any]) -> Record:
-    """A record from a row that was selected with `columns`."""
+    """A record from a row that has a column of each field's name; other columns are left out."""
     names = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]
-    return record(**dict(zip(names, row, strict=True)))
+    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return record(**{name: found[name] for name in names})
+
+
+def maybe_record(record: type[Record], row: Row[Any] | None) -> Record | None:
+    """`record_of`, or None when there was no row."""
+    return None if row is None else record_of(record, row)
 
 
 def values_of(record: Any) -> dict[str, Any]:

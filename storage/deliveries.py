@@ -1,8 +1,390 @@
+"""What every phone and Google must show, and who is behind: level-triggered, one row per target.
+
+A change raises the card's revision and the wanted revision of its targets in the transaction of
+the change; nothing is lost, doubled or reordered by that (DESIGN 5). Not here: taking due rows
+(claims.py), the order of Apple's update tags (stamps.py), sending (the delivery room).
+Rules:
+- `wanted_at` is the commit time of the oldest change that was not delivered;
+- a row that already waits (for its pace or after a failure) keeps its time: one more change does
+  not make it overtake;
+- a change does not open a parked row: a person or a mass change does.
+"""
+
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Table, Update, and_, case, func, select
+
+from common.ids import new_id
+from storage import tables
 from storage.scope import Scope
+
+WAKE_CHANNEL: Final = "regulars_delivery"
+"""The PostgreSQL channel that wakes workers; a hint, polling is the truth."""
+
+COUNTER: Final = 0
+"""The priority of a scan at the counter."""
+MASS: Final = 10
+"""The priority of a change of many cards at once."""
+BEHIND_MAX: Final = 200
+
+
+class Channel(StrEnum):
+    """The ways out."""
+
+    APPLE = "apple"
+    GOOGLE_OBJECT = "google_object"
+    GOOGLE_CLASS = "google_class"
+
+
+class MassReason(StrEnum):
+    """Why many cards change at once."""
+
+    DESIGN = "design"
+    TERMS = "terms"
+    CERTIFICATE = "certificate"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehindLine:
+    """A target that does not show the present yet, for the console.
+
+    `since` is the commit time of the oldest change it lacks, `due_at` the next try; `why` is the
+    code of what held it up last (`pace`, an outcome's reason), empty when nothing did;
+    `breaker` says why nothing is sent on this merchant's channel at all.
+    """
+
+    delivery_id: int
+    channel: Channel
+    pass_id: int | None
+    member_id: int | None
+    since: datetime
+    due_at: datetime
+    parked: bool
+    attempts: int
+    why: str
+    breaker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextUpdate:
+    """When a card's phones are told next: `waits` is `pace`, `retry`, `breaker` or `soon`."""
+
+    channel: Channel
+    due_at: datetime
+    waits: str
+    why: str
 
 
 class Deliveries:
+    """What is wanted where, for one merchant."""
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+
+    def bump_member(self, member_id: int, *, priority: int = COUNTER) -> None:
+        """The member's live card changed: two statements, no more."""
+        table = tables.wallet_pass
+        self._bump(
+            self._scope.update(table).where(
+                table.c.member_id == member_id, table.c.voided_at.is_(None)
+            ),
+            priority=priority,
+        )
+
+    def bump_pass(self, pass_id: int, *, priority: int = COUNTER) -> None:
+        """This card changed, void or not."""
+        table = tables.wallet_pass
+        self._bump(self._scope.update(table).where(table.c.id == pass_id), priority=priority)
+
+    def bump_programme(self, programme_id: int, *, reason: MassReason | str) -> None:
+        """Every card of the programme changed: one row; the worker moves cards in slices.
+
+        A mass change that is still waiting to begin covers this one too.
+        """
+        table = tables.mass_change
+        waiting = self._scope.execute(
+            self._scope.select(table, table.c.id).where(
+                table.c.programme_id == programme_id,
+                table.c.done_at.is_(None),
+                table.c.cursor_id == 0,
+                table.c.reason == str(MassReason(reason)),
+            )
+        ).first()
+        if waiting is None:
+            self._scope.execute(
+                self._scope.insert(
+                    table,
+                    id=new_id(),
+                    programme_id=programme_id,
+                    reason=str(MassReason(reason)),
+                    cursor_id=0,
+                    moved=0,
+                    created_at=self._scope.clock.now(),
+                )
+            )
+        self.wake()
+
+    def want_apple(self, *, registration_id: int, pass_id: int, device_id: int) -> None:
+        """A phone registered: it must be told the present, whatever it has."""
+        self._want(Channel.APPLE, registration_id, pass_id=pass_id, device_id=device_id)
+
+    def want_google_object(self, pass_id: int, *, due_at: datetime | None = None) -> None:
+        """The card must be at Google from now on; the class is wanted by itself."""
+        self._want(Channel.GOOGLE_OBJECT, pass_id, pass_id=pass_id, due_at=due_at)
+
+    def want_google_class(self, programme_id: int, *, due_at: datetime | None = None) -> None:
+        """The programme's class must be at Google as it is now."""
+        table = tables.delivery
+        self._want(Channel.GOOGLE_CLASS, programme_id, due_at=due_at)
+        self._scope.execute(
+            self._raise_wanted(
+                table.c.wanted_revision + 1,
+                priority=COUNTER,
+                due_at=due_at,
+            ).where(table.c.channel == Channel.GOOGLE_CLASS, table.c.target_id == programme_id)
+        )
+
+    def has_google_class(self, programme_id: int) -> bool:
+        """Whether the programme's class was ever wanted at Google."""
+        table = tables.delivery
+        row = self._scope.execute(
+            self._scope.select(table, table.c.id).where(
+                table.c.channel == Channel.GOOGLE_CLASS, table.c.target_id == programme_id
+            )
+        ).first()
+        return row is not None
+
+    def mark_delivered(self, channel: Channel, target_id: int, revision: int) -> None:
+        """Sent outside the worker (the Google save click): the target shows `revision`."""
+        table = tables.delivery
+        self._scope.execute(
+            self._scope.update(table)
+            .where(
+                table.c.channel == channel,
+                table.c.target_id == target_id,
+                table.c.delivered_revision < revision,
+            )
+            .values(
+                delivered_revision=revision,
+                delivered_at=self._scope.clock.now(),
+                attempts=0,
+                last_error=None,
+                state="open",
+            )
+        )
+
+    def set_facts(self, channel: Channel, target_id: int, facts: Mapping[str, Any]) -> None:
+        """Replace what is remembered about a target."""
+        table = tables.delivery
+        self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.channel == channel, table.c.target_id == target_id)
+            .values(facts=dict(facts))
+        )
+
+    def end_apple(self, registration_id: int) -> None:
+        """A registration is gone: nothing is wanted there."""
+        table = tables.delivery
+        self._scope.execute(
+            table.delete().where(
+                table.c.merchant_id == self._scope.merchant,
+                table.c.channel == Channel.APPLE,
+                table.c.target_id == registration_id,
+            )
+        )
+
+    def retry_parked(self, delivery_id: int | None = None) -> int:
+        """Open one parked row, or all of the merchant's, due now; returns how many."""
+        table = tables.delivery
+        wanted = self._scope.update(table).where(table.c.state == "parked")
+        if delivery_id is not None:
+            wanted = wanted.where(table.c.id == delivery_id)
+        opened = self._scope.execute(
+            wanted.values(state="open", attempts=0, due_at=self._scope.clock.now())
+        )
+        self.wake()
+        return int(opened.rowcount)
+
+    def behind(self, *, limit: int = BEHIND_MAX) -> list[BehindLine]:
+        """Targets that do not show the present, the longest waiting first."""
+        delivery, wallet_pass, breaker = tables.delivery, tables.wallet_pass, tables.breaker
+        rows = self._scope.execute(
+            self._scope.select(
+                delivery,
+                delivery.c.id,
+                delivery.c.channel,
+                delivery.c.pass_id,
+                wallet_pass.c.member_id,
+                delivery.c.wanted_at,
+                delivery.c.due_at,
+                delivery.c.state,
+                delivery.c.attempts,
+                delivery.c.last_error,
+                breaker.c.reason,
+            )
+            .outerjoin(wallet_pass, _same(delivery, wallet_pass, "pass_id"))
+            .outerjoin(breaker, _breaks(delivery, breaker))
+            .where(delivery.c.wanted_revision > delivery.c.delivered_revision)
+            .order_by(delivery.c.wanted_at)
+            .limit(min(limit, BEHIND_MAX))
+        )
+        return [
+            BehindLine(
+                delivery_id=row.id,
+                channel=Channel(row.channel),
+                pass_id=row.pass_id,
+                member_id=row.member_id,
+                since=row.wanted_at,
+                due_at=row.due_at,
+                parked=row.state == "parked",
+                attempts=row.attempts,
+                why=row.last_error or "",
+                breaker=row.reason or "",
+            )
+            for row in rows
+        ]
+
+    def next_update(self, pass_id: int) -> NextUpdate | None:
+        """The next message about this card, with what it waits for; None when none is due."""
+        delivery, breaker = tables.delivery, tables.breaker
+        row = self._scope.execute(
+            self._scope.select(
+                delivery,
+                delivery.c.channel,
+                delivery.c.due_at,
+                delivery.c.last_error,
+                breaker.c.reason,
+            )
+            .outerjoin(breaker, _breaks(delivery, breaker))
+            .where(
+                delivery.c.pass_id == pass_id,
+                delivery.c.wanted_revision > delivery.c.delivered_revision,
+                delivery.c.state == "open",
+            )
+            .order_by(delivery.c.due_at)
+            .limit(1)
+        ).first()
+        if row is None:
+            return None
+        return NextUpdate(
+            channel=Channel(row.channel),
+            due_at=row.due_at,
+            waits=_waits(row.last_error, row.reason),
+            why=row.reason or row.last_error or "",
+        )
+
+    def wake(self) -> None:
+        """Wake the workers when this transaction commits (SQLite's worker sees the commit)."""
+        if self._is_postgresql:
+            self._scope.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._scope.connection.dialect.name == "postgresql"
+
+    def _bump(self, cards: Update, *, priority: int) -> None:
+        table = tables.wallet_pass
+        returned: list[Any] = [table.c.id, table.c.revision]
+        if self._is_postgresql:  # rides along, so that waking costs no round trip
+            returned.append(func.pg_notify(WAKE_CHANNEL, ""))
+        changed = self._scope.execute(
+            cards.values(revision=table.c.revision + 1).returning(*returned)
+        ).all()
+        for row in changed:
+            self._scope.execute(
+                self._raise_wanted(row.revision, priority=priority).where(
+                    tables.delivery.c.pass_id == row.id
+                )
+            )
+
+    def _raise_wanted(
+        self, revision: Any, *, priority: int, due_at: datetime | None = None
+    ) -> Update:
+        table = tables.delivery
+        now = self._scope.clock.now()
+        behind = table.c.wanted_revision > table.c.delivered_revision
+        return self._scope.update(table).values(
+            wanted_revision=revision,
+            wanted_at=case((behind, table.c.wanted_at), else_=now),
+            due_at=case((behind, table.c.due_at), else_=due_at or now),
+            priority=case(
+                (behind & (table.c.priority < priority), table.c.priority), else_=priority
+            ),
+        )
+
+    def _want(
+        self,
+        channel: Channel,
+        target_id: int,
+        *,
+        pass_id: int | None = None,
+        device_id: int | None = None,
+        due_at: datetime | None = None,
+    ) -> None:
+        """Make the target's row, wanted at the present revision and not delivered, if it is new."""
+        now = self._scope.clock.now()
+        insert = _insert_for(self._scope)(tables.delivery).values(
+            merchant_id=self._scope.merchant,
+            id=new_id(),
+            channel=channel,
+            pass_id=pass_id,
+            target_id=target_id,
+            device_id=device_id,
+            wanted_revision=self._present(pass_id),
+            delivered_revision=0,
+            state="open",
+            priority=COUNTER,
+            wanted_at=now,
+            due_at=due_at or now,
+            attempts=0,
+            facts={},
+        )
+        self._scope.execute(
+            insert.on_conflict_do_nothing(index_elements=["merchant_id", "channel", "target_id"])
+        )
+        self.wake()
+
+    def _present(self, pass_id: int | None) -> Any:
+        if pass_id is None:
+            return 1
+        table = tables.wallet_pass
+        return (
+            self._scope.select(table, table.c.revision)
+            .where(table.c.id == pass_id)
+            .scalar_subquery()
+        )
+
+
+def _same(delivery: Table, other: Table, column: str) -> Any:
+    return and_(other.c.merchant_id == delivery.c.merchant_id, other.c.id == delivery.c[column])
+
+
+def _breaks(delivery: Table, breaker: Table) -> Any:
+    wallet = case((delivery.c.channel == Channel.APPLE, "apple"), else_="google")
+    return and_(breaker.c.merchant_id == delivery.c.merchant_id, breaker.c.channel == wallet)
+
+
+def _insert_for(scope: Scope) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT on both engines."""
+    if scope.connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert
+
+
+def _waits(last_error: str | None, breaker: str | None) -> str:
+    if breaker:
+        return "breaker"
+    if last_error == "pace":
+        return "pace"
+    return "retry" if last_error else "soon"

@@ -11,19 +11,19 @@ Record = TypeVar("Record")
 
 
 def columns(table: Table, record: type[Any]) -> list[Column[Any]]:
-    """The columns of `table` in the order of the record's fields."""
+    """The columns of `table` that the record's fields name."""
     return [table.c[field.name] for field in dataclasses.fields(record)]
 
 
 def record_of(record: type[Record], row: Row[Any]) -> Record:
-    """A record from a row that has a column of each field's name; other columns are left out."""
+    """A record from a row that holds a column of each field's name; other columns are left out."""
+    found = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for it
     names = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]
-    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     return record(**{name: found[name] for name in names})
 
 
 def maybe_record(record: type[Record], row: Row[Any] | None) -> Record | None:
-    """`record_of`, or None when there was no row."""
+    """A record, or None when there is no row."""
     return None if row is None else record_of(record, row)
 
 

@@ -17,13 +17,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy.exc import IntegrityError
-
 from common.errors import Conflict, NotFound
-from common.i18n import mark
+from common.i18n import gettext as _
 from common.ids import new_id
 from storage.scope import Scope
-from storage.tables import consent, member
+from storage.tables import consent, member, operation
 
 SEARCH_MAX: Final = 20
 RECENT_MAX: Final = 200
@@ -94,17 +92,11 @@ class Members:
         """Keep a new member.
 
         Raises:
-            MemberExists: another transaction took the number or the contact; nothing can be done
-                in this transaction any more, so run the use case again.
+            MemberExists: another member has the number or the contact; look it up again.
         """
-        try:
-            self._scope.execute(self._scope.insert(member, **asdict(new)))
-        except IntegrityError as error:
-            if "uq_member" in str(error.orig) or "UNIQUE constraint failed: member." in str(
-                error.orig
-            ):
-                raise MemberExists from error
-            raise
+        values = {**asdict(new), "merchant_id": self._scope.merchant}
+        if not self._scope.insert_new(member, **values):
+            raise MemberExists(_("Somebody joined with this in the same moment. Try again."))
 
     def get(self, member_id: int) -> Member:
         """The member of an id.
@@ -114,7 +106,7 @@ class Members:
         """
         found = self._one(member.c.id == member_id)
         if found is None:
-            raise NotFound(mark("There is no such member."))
+            raise NotFound(_("There is no such member."))
         return found
 
     def by_number(self, number: str) -> Member | None:
@@ -159,6 +151,17 @@ class Members:
     def recent(self, limit: int = 50) -> list[Member]:
         """Who joined last, newest first."""
         return self._many(limit=min(limit, RECENT_MAX), order=(member.c.joined_at.desc(),))
+
+    def last_used(self, member_id: int) -> datetime | None:
+        """When the member's balance last moved."""
+        statement = (
+            self._scope.select(operation, operation.c.created_at)
+            .where(operation.c.member_id == member_id)
+            .order_by(operation.c.id.desc())
+            .limit(1)
+        )
+        moment: datetime | None = self._scope.execute(statement).scalar_one_or_none()
+        return moment
 
     def set_generation(self, member_id: int, *, was: int, becomes: int) -> bool:
         """Raise the generation; False when it is no longer `was`, so somebody was quicker."""

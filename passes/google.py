@@ -142,11 +142,15 @@ def class_patch(
 
 def loyalty_object(design: Design, content: Content, identity: GoogleIdentity) -> dict[str, Any]:
     """The LoyaltyObject of a member's card, for insert or PUT."""
+    ids = {"id": identity.object_id, "classId": identity.class_id}
+    return {**ids, **object_face(design, content)}
+
+
+def object_face(design: Design, content: Content) -> dict[str, Any]:
+    """All of a LoyaltyObject but its ids; the web preview draws from this."""
     with use_language(content.language):
         return _without_empty(
             {
-                "id": identity.object_id,
-                "classId": identity.class_id,
                 "state": "INACTIVE" if content.voided else "ACTIVE",
                 "accountId": cut(content.member_number, ACCOUNT_MAX),
                 "accountName": cut(content.member_name, ACCOUNT_MAX),
@@ -167,16 +171,16 @@ def loyalty_object(design: Design, content: Content, identity: GoogleIdentity) -
         )
 
 
-def object_patch(design: Design, content: Content, identity: GoogleIdentity) -> dict[str, Any]:
+def object_patch(design: Design, content: Content) -> dict[str, Any]:
     """The PATCH body that brings an existing object to this state, whatever it was before.
 
     Safe to send twice or late: it holds the whole present state. Ids are left out; they stand in
     the address.
     """
-    document = loyalty_object(design, content, identity)
-    del document["id"], document["classId"]
     return _absolute(
-        document, clearable=_OBJECT_CLEARABLE, arrays=("textModulesData", "merchantLocations")
+        object_face(design, content),
+        clearable=_OBJECT_CLEARABLE,
+        arrays=("textModulesData", "merchantLocations"),
     )
 
 

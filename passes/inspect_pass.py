@@ -1,0 +1,318 @@
+"""Inspects a .pkpass file as a phone would, and says every broken rule instead of "invalid".
+
+Made for files from anywhere: sizes are judged from the directory before anything is unpacked, and
+no path is ever written to disk. Not here: the signature; who can check one passes `verify`.
+
+Source: developer.apple.com/documentation/walletpasses/building-a-pass; apple-wallet 1.1, 1.4, 1.6
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from common.i18n import gettext as _
+from passes.bundle import MANIFEST, PASS, SIGNATURE
+from passes.document_rules import check_document
+from passes.findings import Finding, fault, warning
+from passes.image_header import PictureFormat, read_header
+
+__all__ = ["check_document", "inspect_bundle"]
+
+FILE_BYTES_MAX: Final = 20 * 1024 * 1024
+MEMBER_BYTES_MAX: Final = 10 * 1024 * 1024
+UNPACKED_BYTES_MAX: Final = 40 * 1024 * 1024
+MEMBERS_MAX: Final = 200
+_ENCRYPTED: Final = 1
+_JUNK: Final = re.compile(r"(^|/)(__MACOSX|\.DS_Store|Thumbs\.db)")
+_IMAGE: Final = re.compile(
+    r"(?:[A-Za-z-]+\.lproj/)?(icon|logo|strip|thumbnail|background|footer|primaryLogo|"
+    r"secondaryLogo|artwork|personalizationLogo)(?:@([23])x)?\.png"
+)
+_STRINGS: Final = re.compile(r"[A-Za-z-]+\.lproj/pass\.strings")
+_SHA1: Final = re.compile(r"[0-9a-f]{40}")
+# The largest size in points that shows; more is cut or shrunk by the phone.
+_POINTS: Final[Mapping[str, tuple[int, int]]] = {
+    "icon": (38, 38),
+    "logo": (160, 50),
+    "strip": (375, 144),
+    "thumbnail": (90, 90),
+}
+_READ_FAULTS: Final = (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, zlib.error)
+Verify = Callable[[bytes, bytes], list[Finding]]
+
+
+class _NotReadable(Exception):
+    """Carries the one finding that ends an inspection."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
+
+
+def inspect_bundle(data: bytes, *, verify: Verify | None = None) -> list[Finding]:
+    """Every broken rule of a .pkpass file; an empty list is a good pass.
+
+    Args:
+        data: the file, untrusted.
+        verify: judges (manifest bytes, signature bytes); without it the signature only has to be
+            there.
+    """
+    try:
+        files, found = _unpacked(data)
+    except _NotReadable as stop:
+        return [stop.finding]
+    for name in (PASS, MANIFEST, SIGNATURE):
+        if name not in files:
+            found.append(
+                fault(
+                    "file_missing",
+                    name,
+                    rule=_("Every pass holds this file."),
+                    mend=_("Add %(name)s.", name=name),
+                )
+            )
+    if MANIFEST in files:
+        found.extend(_manifest(files))
+    if PASS in files:
+        found.extend(_document(files))
+    found.extend(_contents(files))
+    if verify is not None and MANIFEST in files and SIGNATURE in files:
+        found.extend(verify(files[MANIFEST], files[SIGNATURE]))
+    return found
+
+
+def _unpacked(data: bytes) -> tuple[dict[str, bytes], list[Finding]]:
+    if len(data) > FILE_BYTES_MAX:
+        raise _NotReadable(_too_large("", FILE_BYTES_MAX))
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (*_READ_FAULTS, ValueError, UnicodeError) as error:
+        raise _NotReadable(_damaged("")) from error
+    with archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        found = list(_directory(members))
+        if any(finding.code in _STOPS for finding in found):
+            raise _NotReadable(next(f for f in found if f.code in _STOPS))
+        return _read(archive, members), found
+
+
+_STOPS: Final = frozenset({"zip_too_large", "zip_too_many", "zip_encrypted"})
+
+
+def _directory(members: list[zipfile.ZipInfo]) -> Iterator[Finding]:
+    if len(members) > MEMBERS_MAX:
+        yield fault(
+            "zip_too_many",
+            "",
+            rule=_("A pass holds a few files."),
+            mend=_("Keep it to %(max)d files.", max=MEMBERS_MAX),
+        )
+    if sum(member.file_size for member in members) > UNPACKED_BYTES_MAX:
+        yield _too_large("", UNPACKED_BYTES_MAX)
+    for name, times in Counter(member.filename for member in members).items():
+        if times > 1:
+            yield fault(
+                "name_twice",
+                name[:200],
+                rule=_("A file stands in the zip once."),
+                mend=_("Remove the second one."),
+            )
+    for member in members:
+        yield from _member(member)
+
+
+def _member(member: zipfile.ZipInfo) -> Iterator[Finding]:
+    name = member.filename
+    place = name[:200]
+    if member.file_size > MEMBER_BYTES_MAX:
+        yield _too_large(place, MEMBER_BYTES_MAX)
+    if member.flag_bits & _ENCRYPTED:
+        yield fault(
+            "zip_encrypted",
+            place,
+            rule=_("A pass is not encrypted."),
+            mend=_("Pack it without a password."),
+        )
+    if name.startswith("/") or "\\" in member.orig_filename or ".." in name.split("/"):
+        yield fault(
+            "path",
+            place,
+            rule=_("Paths stay inside the pass and use forward slashes."),
+            mend=_("Give the file a plain name."),
+        )
+    if _JUNK.search(name):
+        yield fault(
+            "junk",
+            place,
+            rule=_("Wallet refuses a pass with files of the desktop."),
+            mend=_("Pack the pass without them."),
+        )
+
+
+def _read(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for member in members:
+        try:
+            with archive.open(member) as stream:
+                # The directory may lie about the size; the stream is cut in any case.
+                content = stream.read(MEMBER_BYTES_MAX + 1)
+        except (*_READ_FAULTS, ValueError, RuntimeError) as error:
+            raise _NotReadable(_damaged(member.filename[:200])) from error
+        if len(content) > MEMBER_BYTES_MAX:
+            raise _NotReadable(_too_large(member.filename[:200], MEMBER_BYTES_MAX))
+        files[member.filename] = content
+    return files
+
+
+def _manifest(files: Mapping[str, bytes]) -> Iterator[Finding]:
+    listed, complaint = _json_object(files[MANIFEST], MANIFEST)
+    if complaint:
+        yield complaint
+        return
+    present = files.keys() - {MANIFEST, SIGNATURE}
+    for name in sorted(present - listed.keys()):
+        yield fault(
+            "not_in_manifest",
+            name[:200],
+            rule=_("Wallet refuses a pass with a file that its manifest does not name."),
+            mend=_("Add the file to the manifest and sign again, or remove it."),
+        )
+    for name, digest in listed.items():
+        yield from _digest(name, digest, files=files)
+
+
+def _digest(name: str, digest: Any, *, files: Mapping[str, bytes]) -> Iterator[Finding]:
+    place = f"{MANIFEST}:{name[:200]}"
+    if name not in files or name in {MANIFEST, SIGNATURE}:
+        yield fault(
+            "manifest_names_nothing",
+            place,
+            rule=_("The manifest names the files of the pass and no others."),
+            mend=_("Remove the entry and sign again."),
+        )
+    elif not isinstance(digest, str) or not _SHA1.fullmatch(digest):
+        yield fault(
+            "manifest_digest_form",
+            place,
+            rule=_("The manifest holds SHA-1 digests in lower-case hexadecimal."),
+            mend=_("Write 40 characters and sign again."),
+        )
+    elif hashlib.sha1(files[name], usedforsecurity=False).hexdigest() != digest:
+        yield fault(
+            "manifest_digest",
+            place,
+            rule=_("The file is not the one the manifest was made for."),
+            mend=_("Make the manifest again and sign it."),
+        )
+
+
+def _document(files: Mapping[str, bytes]) -> list[Finding]:
+    document, complaint = _json_object(files[PASS], PASS)
+    return [complaint] if complaint else check_document(document, files.keys())
+
+
+def _json_object(data: bytes, place: str) -> tuple[dict[str, Any], Finding | None]:
+    """The JSON object in `data`, or what keeps it from being one."""
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = Counter(name for name, _value in pairs)
+        twice.extend(name for name, times in names.items() if times > 1)
+        return dict(pairs)
+
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        rule, mend = _("This file is one JSON object in UTF-8."), _("Write it again.")
+        return {}, fault("json", place, rule=rule, mend=mend)
+    if twice:
+        rule, mend = _("A key stands in an object once."), _("Remove the second one.")
+        return value, fault("json_key_twice", f"{place}:{twice[0][:60]}", rule=rule, mend=mend)
+    return value, None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _contents(files: Mapping[str, bytes]) -> Iterator[Finding]:
+    for name, data in files.items():
+        if name in {PASS, MANIFEST, SIGNATURE, "personalization.json"}:
+            continue
+        match = _IMAGE.fullmatch(name)
+        if match:
+            yield from _image(name, data, kind=match[1], scale=int(match[2] or 1))
+        elif _STRINGS.fullmatch(name):
+            yield from _strings(name, data)
+        elif not _JUNK.search(name):
+            yield warning(
+                "stray",
+                name[:200],
+                rule=_("Wallet does not know this file."),
+                mend=_("Remove it; every update carries it to every phone."),
+            )
+
+
+def _image(name: str, data: bytes, *, kind: str, scale: int) -> Iterator[Finding]:
+    facts = read_header(data)
+    if facts is None or facts.format is not PictureFormat.PNG:
+        yield fault(
+            "image_not_png",
+            name,
+            rule=_("Images of a pass are PNG files."),
+            mend=_("Save the picture as PNG."),
+        )
+        return
+    width, height = _POINTS.get(kind, (facts.width, facts.height))
+    if facts.width > width * scale or facts.height > height * scale:
+        yield warning(
+            "image_large",
+            name,
+            rule=_("The phone shows %(width)d by %(height)d points.", width=width, height=height),
+            mend=_(
+                "Make it at most %(width)d by %(height)d pixels.",
+                width=width * scale,
+                height=height * scale,
+            ),
+        )
+
+
+def _strings(name: str, data: bytes) -> Iterator[Finding]:
+    encoding = "utf-16" if data[:2] in {b"\xfe\xff", b"\xff\xfe"} else "utf-8"
+    try:
+        data.decode(encoding)
+    except UnicodeError:
+        yield fault(
+            "strings_encoding",
+            name,
+            rule=_("Translations are UTF-16 with a byte order mark, or UTF-8."),
+            mend=_("Save the file as UTF-16."),
+        )
+
+
+def _too_large(place: str, most: int) -> Finding:
+    return fault(
+        "zip_too_large",
+        place,
+        rule=_("A pass is small: phones fetch it whole at every change."),
+        mend=_("Keep it below %(max)d MB.", max=most // (1024 * 1024)),
+    )
+
+
+def _damaged(place: str) -> Finding:
+    return fault(
+        "zip_damaged",
+        place,
+        rule=_("A pass is a zip file, stored or deflated."),
+        mend=_("Pack it again."),
+    )

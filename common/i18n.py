@@ -44,6 +44,11 @@ def use_language(language: str) -> Iterator[None]:
         _current.reset(token)
 
 
+def set_language(language: str) -> None:
+    """Speak `language` from here on; web calls it at the start of every request."""
+    _current.set(language)
+
+
 def current_language() -> str:
     """The BCP 47 tag spoken now."""
     return _current.get()

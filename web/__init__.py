@@ -1,0 +1,1 @@
+"""Flask: routes and forms, nothing else."""

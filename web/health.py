@@ -1,0 +1,28 @@
+"""Whether the process lives and can answer, for supervisors; and what robots may read."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from loyalty.health import check_database
+from web.services import services
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/livez")
+def live() -> Response:
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """200 when the database answers, else Unavailable (503)."""
+    check_database(services().loyalty)
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Nothing here is for a search engine: every page is personal or a shop's own."""
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")

@@ -15,7 +15,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 
 from common.clock import to_micros
 from storage.scope import Scope
@@ -59,6 +59,17 @@ class Buckets:
             .values(tokens_milli=held - cost * MILLI, refilled_at=since)
         )
         return 0.0
+
+    def put_back(self, name: str, *, capacity: int, cost: int = 1) -> None:
+        """Return what a try took that turned out to be right, up to a full bucket."""
+        row = rate_bucket.c.tokens_milli
+        full = capacity * MILLI
+        more = row + cost * MILLI
+        self._scope.execute(
+            update(rate_bucket)
+            .where(rate_bucket.c.name == name)
+            .values(tokens_milli=case((more < full, more), else_=full))
+        )
 
     def drop_idle(self, before: datetime) -> int:
         """Forget buckets nobody took from since `before`; returns how many."""

@@ -91,6 +91,5 @@ def _end_card(work: UnitOfWork, pass_id: int, *, member_id: int) -> None:
     work.directory.remove_tokens(BARCODE, pass_id)
     work.directory.remove_tokens(CARD, member_id)
     work.sessions.drop_links("new_phone", member_id)
-    work.passes.void(pass_id)
     # Its phones and Google learn it by the ordinary way: the face changed to a voided one.
-    work.deliveries.bump_pass(pass_id)
+    work.passes.void(pass_id)

@@ -34,7 +34,7 @@ CERTIFICATE_FILE_BYTES_MAX: Final = 128 * 1024
 CERTIFICATES_MAX: Final = 16
 PASSWORD_MAX: Final = 1024
 
-_DER_SEQUENCE: Final = 0x30
+_DER_SEQUENCE: Final = b"\x30"
 _PEM_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_KEY: Final = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 
@@ -67,7 +67,7 @@ def read_p12(data: bytes, password: str | None) -> CertificateMaterial:
         InvalidInput: not a .p12, wrong password, or it holds no key or no certificate.
     """
     _check_size(data, field="certificate")
-    if not data or data[0] != _DER_SEQUENCE:
+    if data[:1] != _DER_SEQUENCE:
         raise InvalidInput(
             _("This is not a .p12 file. Export the certificate together with its key as .p12."),
             field="certificate",
@@ -169,7 +169,7 @@ def _read_key(data: bytes, password: str | None) -> PrivateKeyTypes:
             # A password was given for an open key (the next try is without), or the other way.
             continue
         except (ValueError, UnsupportedAlgorithm) as error:
-            if attempt is not None and (b"ENCRYPTED" in data or data[0] == _DER_SEQUENCE):
+            if attempt is not None and (b"ENCRYPTED" in data or data[:1] == _DER_SEQUENCE):
                 break
             raise InvalidInput(
                 _("This is not a private key. Give the .key file that belongs to the certificate."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -10,7 +12,8 @@ import pytest
 
 from signing.apple_certificates import check_certificate, read_pem
 from signing.cms import Signer
-from signing.sandbox_chain import make_sandbox_apple
+from signing.google_jwt import GOOGLE_TOKEN_URI, parse_service_account, save_jwt
+from signing.sandbox_chain import make_sandbox_apple, make_sandbox_service_account
 
 # openssl checks the chain against the machine's clock, so this chain starts there too.
 NOW = datetime.now(UTC)
@@ -115,3 +118,50 @@ def test_every_length_in_the_signature_is_minimal_der(tmp_path, signer):
     )
 
     assert again.stdout == signature
+
+
+@pytest.fixture
+def save_link(tmp_path):
+    data, public = make_sandbox_service_account(NOW, GOOGLE_TOKEN_URI, "3388000000000000001")
+    (tmp_path / "public.pem").write_bytes(public)
+    return save_jwt(
+        parse_service_account(data),
+        object_ids=["3388000000000000001.m-1"],
+        class_id="3388000000000000001.coffee",
+        origins=["https://loyalty.example.com"],
+        now=NOW,
+    )
+
+
+def openssl_accepts_jwt(token: str, folder) -> bool:
+    message, _dot, signature = token.rpartition(".")
+    (folder / "jwt.sig").write_bytes(base64.urlsafe_b64decode(signature + "=="))
+    checked = openssl(
+        *("dgst", "-sha256", "-verify", "public.pem", "-signature", "jwt.sig"),
+        cwd=folder,
+        stdin=message.encode(),
+    )
+    return checked.returncode == 0
+
+
+def test_openssl_accepts_a_save_link_and_rejects_a_changed_one(tmp_path, save_link):
+    head, claims, signature = save_link.split(".")
+    changed = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"iss": "someone@else"}
+    forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip("=")
+
+    assert openssl_accepts_jwt(save_link, tmp_path)
+    assert not openssl_accepts_jwt(f"{head}.{forged}.{signature}", tmp_path)
+
+
+def test_openssl_takes_the_sandbox_leaf_as_a_tls_client(tmp_path, apple):
+    (tmp_path / "root.pem").write_bytes(apple.root_pem)
+    (tmp_path / "middle.pem").write_bytes(apple.intermediate_pem)
+    (tmp_path / "leaf.pem").write_bytes(apple.certificate_pem)
+
+    checked = openssl(
+        *("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "root.pem"),
+        *("-untrusted", "middle.pem", "leaf.pem"),
+        cwd=tmp_path,
+    )
+
+    assert checked.returncode == 0, checked.stderr

@@ -1,1 +1,1 @@
-"""The ledger's rules as pure functions: accounts, operations, transfers, lots, balances."""
+"""Pure accounting of loyalty units: terms, rates, lots, operations. No SQL, no HTTP, no floats."""

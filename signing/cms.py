@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from common.errors import CertificateExpired, KeyMismatch, SigningError
+from common.i18n import gettext as _
 from signing import der
 from signing.apple_certificates import PassCertificate
 
@@ -96,13 +97,20 @@ class Signer:
         if now > self._certificate.not_after:
             day = self._certificate.not_after.date().isoformat()
             raise CertificateExpired(
-                f"The Apple certificate of {self.pass_type_identifier} ended on {day}. Make the "
-                "next one for the same Pass Type ID and hand it in; cards that are out stay."
+                _(
+                    "The Apple certificate of %(name)s ended on %(day)s. Make the next one for "
+                    "the same Pass Type ID and hand it in; cards that are out stay.",
+                    name=self.pass_type_identifier,
+                    day=day,
+                )
             )
         if now < self._certificate.not_before:
             raise CertificateExpired(
-                f"The Apple certificate of {self.pass_type_identifier} is not valid yet. Check "
-                "the clock of this machine."
+                _(
+                    "The Apple certificate of %(name)s is not valid yet. Check the clock of this "
+                    "machine.",
+                    name=self.pass_type_identifier,
+                )
             )
 
     def _content_info(self, attributes: bytes, signature: bytes) -> bytes:
@@ -163,8 +171,10 @@ def _load(
         key = load_pem_private_key(certificate.key_pem, None)
     except (ValueError, TypeError) as error:
         raise SigningError(
-            f"The stored Apple certificate of {certificate.pass_type_identifier} is damaged. "
-            "Hand it in again."
+            _(
+                "The stored Apple certificate of %(name)s is damaged. Hand it in again.",
+                name=certificate.pass_type_identifier,
+            )
         ) from error
     if not isinstance(key, RSAPrivateKey) or key.public_key() != leaf.public_key():
         raise KeyMismatch

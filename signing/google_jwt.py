@@ -132,7 +132,7 @@ def save_jwt(
         SigningError: no object, or the token would be longer than Google calls safe.
     """
     if not object_ids:
-        raise SigningError("A save link needs an object.")
+        raise SigningError(_("A save link needs an object."))
     claims = {
         "iss": account.client_email,
         "aud": "google",
@@ -144,8 +144,12 @@ def save_jwt(
     token = _sign(account, claims)
     if len(token) > SAVE_JWT_LENGTH_MAX:
         raise SigningError(
-            f"The save link would be {len(token)} characters long; Google takes "
-            f"{SAVE_JWT_LENGTH_MAX}. Put fewer objects into one link."
+            _(
+                "The save link would be %(length)d characters long; Google takes %(most)d. Put "
+                "fewer objects into one link.",
+                length=len(token),
+                most=SAVE_JWT_LENGTH_MAX,
+            )
         )
     return token
 

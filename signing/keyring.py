@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common.errors import ConfigurationError, InvalidInput
+from common.i18n import gettext as _
 
 MASTER_FILE: Final = "master.key"
 DERIVATION_FILE: Final = "derivation.key"
@@ -162,8 +163,12 @@ def export_keyring(keyring: Keyring, passphrase: str) -> bytes:
     """
     if not PASSPHRASE_MIN <= len(passphrase) <= PASSPHRASE_MAX:
         raise InvalidInput(
-            f"Use a passphrase of {PASSPHRASE_MIN} to {PASSPHRASE_MAX} characters; "
-            "without it nobody can open the keys again.",
+            _(
+                "Use a passphrase of %(least)d to %(most)d characters; without it nobody can open "
+                "the keys again.",
+                least=PASSPHRASE_MIN,
+                most=PASSPHRASE_MAX,
+            ),
             field="passphrase",
         )
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
@@ -180,7 +185,7 @@ def import_keyring(blob: bytes, passphrase: str) -> Keyring:
     """
     start = len(_EXPORT_HEADER)
     if len(blob) > EXPORT_BYTES_MAX or not blob.startswith(_EXPORT_HEADER):
-        raise InvalidInput("These are not keys that `backup --with-keys` wrote.", field="keys")
+        raise InvalidInput(_("These are not keys that `backup --with-keys` wrote."), field="keys")
     salt, rest = blob[start : start + _SALT_BYTES], blob[start + _SALT_BYTES :]
     nonce, sealed = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
     if len(passphrase) > PASSPHRASE_MAX or len(nonce) < _NONCE_BYTES or not sealed:
@@ -191,14 +196,16 @@ def import_keyring(blob: bytes, passphrase: str) -> Keyring:
         )
     except InvalidTag as error:
         raise _wrong_passphrase() from error
-    master, _, derivation = plain.decode().partition("\n\n")
+    master, _gap, derivation = plain.decode().partition("\n\n")
     return keyring_from_text(master, derivation)
 
 
 def _wrong_passphrase() -> InvalidInput:
     return InvalidInput(
-        "Wrong passphrase, or the keys in the backup are damaged. Type the passphrase that was "
-        "used when the backup was made.",
+        _(
+            "Wrong passphrase, or the keys in the backup are damaged. Type the passphrase that "
+            "was used when the backup was made."
+        ),
         field="passphrase",
     )
 

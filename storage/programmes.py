@@ -1,8 +1,310 @@
+"""A merchant's programmes with their terms, designs, rewards and pictures.
+
+Rules:
+- A version of terms never changes. The highest version of `design` is the draft until it is
+  published; a published version never changes, and the next save makes a new one.
+- Pictures are named by the SHA-256 of their bytes, so storing one twice is storing it once.
+"""
+
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func
+
+from common.errors import Conflict, NotFound
+from common.i18n import gettext as _
+from common.ids import new_id
+from ledger.terms import Terms, terms_from_document, terms_to_document
+from passes.design import Design, from_document, to_document
+from storage.records import columns, maybe_record, record_of, values_of
 from storage.scope import Scope
+from storage.tables import design, image, programme, reward, terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """A programme. `design_version` is the published one, 0 before the first.
+
+    `ask_name`, `ask_email` and `ask_phone` are `off`, `optional` or `required`.
+    """
+
+    id: int
+    slug: str
+    name: str
+    unit: str
+    terms_version: int = 0
+    design_version: int = 0
+    join_code: str
+    ask_name: str = "optional"
+    ask_email: str = "off"
+    ask_phone: str = "off"
+    published_at: datetime | None = None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """What a member gets for `cost` units."""
+
+    id: int
+    programme_id: int
+    slug: str
+    name: str
+    cost: int
+    active: bool = True
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDesign:
+    """One version of a programme's look; `published_at` None is the draft."""
+
+    version: int
+    design: Design
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredImage:
+    """A picture's bytes; `media_type` is image/png for what may be shown."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
 
 
 class Programmes:
+    """Programmes of the scope's merchant and what belongs to them."""
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+
+    def add(self, new: Programme) -> None:
+        """Store a programme.
+
+        Raises:
+            Conflict: its slug is taken.
+        """
+        values = {"merchant_id": self._scope.merchant, **values_of(new)}
+        if not self._scope.insert_new(programme, **values):
+            raise Conflict(_("There is a programme %(slug)s already.", slug=new.slug))
+
+    def get(self, programme_id: int) -> Programme:
+        """A programme.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        found = self._one(programme.c.id == programme_id)
+        if found is None:
+            raise NotFound(_("There is no such programme."))
+        return found
+
+    def by_slug(self, slug: str) -> Programme | None:
+        """The programme of a slug."""
+        return self._one(programme.c.slug == slug)
+
+    def all(self) -> list[Programme]:
+        """Every programme, the oldest first."""
+        query = self._programmes().order_by(programme.c.id)
+        return [record_of(Programme, row) for row in self._scope.execute(query)]
+
+    def rename(self, programme_id: int, name: str) -> None:
+        """Give a programme another name; its slug stays."""
+        self._change(programme_id, name=name)
+
+    def set_questions(self, programme_id: int, *, name: str, email: str, phone: str) -> None:
+        """Say what the join page asks for."""
+        self._change(programme_id, ask_name=name, ask_email=email, ask_phone=phone)
+
+    def add_terms(self, programme_id: int, new: Terms) -> int:
+        """Store the next version of the rules and make it the present one."""
+        version = self.get(programme_id).terms_version + 1
+        self._scope.execute(
+            self._scope.insert(
+                terms,
+                id=new_id(),
+                programme_id=programme_id,
+                version=version,
+                document=terms_to_document(new),
+                created_at=self._scope.clock.now(),
+            )
+        )
+        self._change(programme_id, terms_version=version)
+        return version
+
+    def terms(self, programme_id: int, version: int | None = None) -> Terms:
+        """The rules of a version, the present ones by default.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        wanted = self.get(programme_id).terms_version if version is None else version
+        query = self._scope.select(terms, terms.c.document).where(
+            terms.c.programme_id == programme_id, terms.c.version == wanted
+        )
+        document = self._scope.execute(query).scalar_one_or_none()
+        if document is None:
+            raise NotFound(_("This programme has no such rules."))
+        return terms_from_document(document, wanted)
+
+    def save_draft(self, programme_id: int, new: Design) -> int:
+        """Keep a draft: over the last one, or as a new version when that was published."""
+        last = self._last_design(programme_id)
+        if last is not None and last.published_at is None:
+            draft = self._scope.update(design).where(
+                design.c.programme_id == programme_id, design.c.version == last.version
+            )
+            self._scope.execute(draft.values(document=to_document(new)))
+            return last.version
+        version = 1 if last is None else last.version + 1
+        self._scope.execute(
+            self._scope.insert(
+                design,
+                id=new_id(),
+                programme_id=programme_id,
+                version=version,
+                document=to_document(new),
+                published_at=None,
+                created_at=self._scope.clock.now(),
+            )
+        )
+        return version
+
+    def draft(self, programme_id: int) -> StoredDesign:
+        """What the owner edits: the highest version, published or not.
+
+        Raises:
+            NotFound: the programme has no design.
+        """
+        found = self._last_design(programme_id)
+        if found is None:
+            raise NotFound(_("This programme has no card yet."))
+        return found
+
+    def published_design(self, programme_id: int) -> StoredDesign | None:
+        """The look that cards show, None before the first was published."""
+        version = self.get(programme_id).design_version
+        return self.design(programme_id, version) if version else None
+
+    def design(self, programme_id: int, version: int) -> StoredDesign:
+        """A version of the look.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        query = self._designs(programme_id).where(design.c.version == version)
+        row = self._scope.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(_("This card has no such version."))
+        return _stored(row)
+
+    def publish(self, programme_id: int, version: int) -> None:
+        """Freeze a version and let every card show it."""
+        now = self._scope.clock.now()
+        frozen = self._scope.update(design).where(
+            design.c.programme_id == programme_id,
+            design.c.version == version,
+            design.c.published_at.is_(None),
+        )
+        self._scope.execute(frozen.values(published_at=now))
+        self._change(programme_id, design_version=version, published_at=now)
+
+    def add_reward(self, new: Reward) -> None:
+        """Store a reward.
+
+        Raises:
+            Conflict: its slug is taken in this programme.
+        """
+        values = {"merchant_id": self._scope.merchant, **values_of(new)}
+        if not self._scope.insert_new(reward, **values):
+            raise Conflict(_("There is a reward %(slug)s already.", slug=new.slug))
+
+    def update_reward(self, changed: Reward) -> None:
+        """Store a reward's new name, cost and state."""
+        mine = self._scope.update(reward).where(reward.c.id == changed.id)
+        self._scope.execute(
+            mine.values(name=changed.name, cost=changed.cost, active=changed.active)
+        )
+
+    def rewards(self, programme_id: int, *, active_only: bool = False) -> list[Reward]:
+        """A programme's rewards, the cheapest first."""
+        query = self._rewards().where(reward.c.programme_id == programme_id)
+        if active_only:
+            query = query.where(reward.c.active)
+        rows = self._scope.execute(query.order_by(reward.c.cost, reward.c.id))
+        return [record_of(Reward, row) for row in rows]
+
+    def reward(self, reward_id: int) -> Reward:
+        """A reward.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        row = self._scope.execute(self._rewards().where(reward.c.id == reward_id)).one_or_none()
+        if row is None:
+            raise NotFound(_("There is no such reward."))
+        return record_of(Reward, row)
+
+    def reward_by_slug(self, programme_id: int, slug: str) -> Reward | None:
+        """The reward of a slug."""
+        query = self._rewards().where(reward.c.programme_id == programme_id, reward.c.slug == slug)
+        return maybe_record(Reward, self._scope.execute(query).one_or_none())
+
+    def put_image(self, data: bytes, media_type: str, width: int, height: int) -> str:
+        """Keep a picture; returns the SHA-256 of its bytes in lower-case hex."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._scope.insert_new(
+            image,
+            merchant_id=self._scope.merchant,
+            sha256=sha256,
+            data=data,
+            media_type=media_type,
+            width=width,
+            height=height,
+            created_at=self._scope.clock.now(),
+        )
+        return sha256
+
+    def image(self, sha256: str) -> StoredImage | None:
+        """The picture of a hash."""
+        query = self._scope.select(image, *columns(image, StoredImage))
+        row = self._scope.execute(query.where(image.c.sha256 == sha256)).one_or_none()
+        return maybe_record(StoredImage, row)
+
+    def _last_design(self, programme_id: int) -> StoredDesign | None:
+        highest = self._scope.select(design, func.max(design.c.version)).where(
+            design.c.programme_id == programme_id
+        )
+        query = self._designs(programme_id).where(design.c.version == highest.scalar_subquery())
+        row = self._scope.execute(query).one_or_none()
+        return None if row is None else _stored(row)
+
+    def _change(self, programme_id: int, **values: Any) -> None:
+        mine = self._scope.update(programme).where(programme.c.id == programme_id)
+        self._scope.execute(mine.values(**values))
+
+    def _one(self, condition: Any) -> Programme | None:
+        row = self._scope.execute(self._programmes().where(condition)).one_or_none()
+        return maybe_record(Programme, row)
+
+    def _programmes(self) -> Select[Any]:
+        return self._scope.select(programme, *columns(programme, Programme))
+
+    def _rewards(self) -> Select[Any]:
+        return self._scope.select(reward, *columns(reward, Reward))
+
+    def _designs(self, programme_id: int) -> Select[Any]:
+        wanted = (design.c.version, design.c.document, design.c.published_at)
+        return self._scope.select(design, *wanted).where(design.c.programme_id == programme_id)
+
+
+def _stored(row: Any) -> StoredDesign:
+    return StoredDesign(
+        version=row.version, design=from_document(row.document), published_at=row.published_at
+    )

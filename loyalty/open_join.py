@@ -1,0 +1,119 @@
+"""What the join page of a code shows: whose card it is, how it looks, what it asks.
+
+Not done here: joining (enrol.py). Nothing on this page is about a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from common.crockford import normalise
+from common.errors import NotFound
+from common.i18n import current_language, use_language
+from common.i18n import gettext as _
+from ledger.terms import StampTerms, Terms, explain, unit_of
+from loyalty.context import Loyalty
+from loyalty.enrol import refuse_closed
+from loyalty.wallets import Wallets, wallets_of
+from passes.content import Content, RewardLine
+from passes.web_card import CardView, card_view
+from storage.merchants import Merchant
+from storage.programmes import Programme, Reward
+from storage.unit_of_work import UnitOfWork, open_work
+
+CODE_TEXT_MAX: Final = 32
+_JOIN: Final = "join"
+
+
+class UnknownJoinCode(NotFound):
+    """No card is behind this link."""
+
+    code = "unknown_join_code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinPage:
+    """A programme that can be joined.
+
+    `asks` maps `name`, `email` and `phone` to `off`, `optional` or `required`, in this order.
+    """
+
+    code: str
+    merchant_id: int
+    merchant_name: str
+    country: str
+    privacy_url: str
+    sandbox: bool
+    programme_id: int
+    programme_name: str
+    asks: Mapping[str, str]
+    rules: tuple[str, ...]
+    view: CardView
+    wallets: Wallets
+
+
+def open_join(ctx: Loyalty, code: str) -> JoinPage:
+    """The page behind a join code, in the current language.
+
+    Raises:
+        UnknownJoinCode: nobody's code.
+        NotOpen: the card was never published.
+        MerchantSuspended: the merchant is suspended.
+    """
+    name = normalise(code) if len(code) <= CODE_TEXT_MAX else ""
+    with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
+        entry = work.directory.name(_JOIN, name)
+    if entry is None:
+        raise UnknownJoinCode(_("No card is behind this link. Scan the code at the counter again."))
+    with open_work(ctx.database, entry.merchant_id, clock=ctx.clock, writing=False) as work:
+        merchant = work.merchants.get()
+        programme = work.programmes.get(entry.subject_id)
+        refuse_closed(merchant, programme)
+        return _page(ctx, work, merchant, programme=programme)
+
+
+def _page(ctx: Loyalty, work: UnitOfWork, merchant: Merchant, *, programme: Programme) -> JoinPage:
+    stored = work.programmes.design(programme.id, programme.design_version)
+    terms = work.programmes.terms(programme.id)
+    rewards = work.programmes.rewards(programme.id, active_only=True)
+    with use_language(current_language()):
+        rules = explain(terms)
+    return JoinPage(
+        code=programme.join_code,
+        merchant_id=merchant.id,
+        merchant_name=merchant.name,
+        country=merchant.country,
+        privacy_url=merchant.privacy_url,
+        sandbox=merchant.sandbox,
+        programme_id=programme.id,
+        programme_name=stored.design.programme_name,
+        asks={
+            "name": programme.ask_name,
+            "email": programme.ask_email,
+            "phone": programme.ask_phone,
+        },
+        rules=rules,
+        view=card_view(stored.design, _empty_card(terms, list(rewards))),
+        wallets=wallets_of(ctx, work, merchant),
+    )
+
+
+def _empty_card(terms: Terms, rewards: list[Reward]) -> Content:
+    """The card as it looks on the first day, without a code."""
+    cheapest = min(rewards, key=lambda reward: reward.cost, default=None)
+    return Content(
+        serial_number="preview",
+        language=current_language(),
+        member_number="",
+        member_name="",
+        barcode="",
+        unit=unit_of(terms),
+        balance=0,
+        goal=terms.goal if isinstance(terms, StampTerms) else None,
+        progress="",
+        next_reward=RewardLine(name=cheapest.name, cost=cheapest.cost, due=False)
+        if cheapest
+        else None,
+    )

@@ -1,31 +1,58 @@
 """The database engine: SQLite embedded, PostgreSQL for more than one machine.
 
-SQLite: WAL, synchronous FULL, foreign keys, every writing transaction starts with BEGIN IMMEDIATE
-(a deferred one that reads and then writes fails at once), and one fair lock per process, because
-SQLite's own waiting lets a writer starve. pysqlite3 is used where it is installed: the system's
-SQLite may carry the WAL-reset fault (fixed in 3.51.3), which `doctor` tells.
-PostgreSQL: READ COMMITTED with row locks; statement and lock time-outs.
+Not done here: which rows a merchant may see (unit_of_work, scope), the schema (migrate).
+
+Rules:
+- SQLite: WAL, synchronous FULL, foreign keys; a writing transaction starts with BEGIN IMMEDIATE (a
+  deferred one that reads and then writes fails at once) and holds one fair lock per process,
+  because SQLite's own waiting lets a writer starve. A reading transaction cannot write.
+- pysqlite3 is used where it is installed: the system's SQLite may carry the WAL-reset fault, and
+  is then kept safe by a lock across processes (storage.locks); `doctor` tells.
+- PostgreSQL: READ COMMITTED with row locks; statement and lock time-outs, and a network that went
+  silent is given up on.
+- What waiting can mend is Unavailable; what only a programmer can mend is raised as it came.
+Source: sqlite.org/rescode.html, postgresql.org/docs/current/errcodes-appendix.html
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.errors import ConfigurationError, Unavailable
+from storage.locks import FairLock, FileLock
 
 BUSY_TIMEOUT_S: Final = 5
 STATEMENT_TIMEOUT_S: Final = 15
+# A connection that nobody answers on is given up after this long (half-open, dropped packets).
+SILENT_NETWORK_S: Final = 10
+IDLE_TRANSACTION_S: Final = 60
 POOL_SIZE: Final = 12
 FIXED_SQLITE: Final = (3, 51, 3)
+# Older lines that were given the fix too.
+_FIXED_LINES: Final = {(3, 44): 6, (3, 50): 7}
+
+_SQLITE_BUSY: Final = {5, 6, 15}  # BUSY, LOCKED, PROTOCOL
+_SQLITE_READONLY: Final = 8
+_SQLITE_AWAY: Final = {7, 9, 10, 13, 14}  # NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN
+# SQLSTATE classes that pass by themselves: connection, resources, operator, system.
+_AWAY_CLASSES: Final = {"08", "53", "57", "58"}
+# Lock time-out, a standby after a fail-over, a transaction that idled too long.
+_AWAY_STATES: Final = {"55P03", "25006", "25P03", "25P04"}
+_DEADLOCKS: Final = {"40001", "40P01"}
+_DUPLICATE_ID: Final = re.compile(r"\.id(?:$|,)|[(, ]id\)=\(")
 
 
 def sqlite_module() -> Any:
@@ -45,47 +72,17 @@ class DatabaseSettings:
     pool_size: int = POOL_SIZE
 
 
-class FairLock:
-    """A lock that serves waiters in the order they came."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._held = False
-
-    def acquire(self, *, timeout_s: float) -> bool:
-        """True when the lock is ours; False when `timeout_s` went by."""
-        with self._guard:
-            if not self._held:
-                self._held = True
-                return True
-            turn = threading.Event()
-            self._waiting.append(turn)
-        if turn.wait(timeout_s):
-            return True
-        with self._guard:
-            if turn.is_set():  # it came between the time-out and here
-                return True
-            self._waiting.remove(turn)
-            return False
-
-    def release(self) -> None:
-        """Hand over to whoever waits longest."""
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._held = False
-
-
 class Database:
-    """An engine with its locks; one per process. Not to be carried over a fork."""
+    """An engine with its locks; one per process, never carried over a fork."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.url = settings.url
         self.engine = _create(settings)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._write_lock = FairLock()
+        self._process = os.getpid()
+        self._turn = FairLock()
+        self._here = threading.local()
+        self._file_lock = _file_lock(self.engine) if self.is_sqlite else None
 
     @contextmanager
     def connection(self, *, writing: bool) -> Iterator[Connection]:
@@ -93,46 +90,98 @@ class Database:
 
         Raises:
             Unavailable: the database is locked, full or away; nothing was changed.
+            RuntimeError: a writing transaction was opened inside another one, a reading one
+                wrote, or the process was forked; these are mistakes of the program.
         """
-        if writing and self.is_sqlite:
-            with self._fair_turn(), self._transaction(writing=True) as connection:
+        if not writing:
+            with self._transaction(_READING) as connection:
                 yield connection
-        else:
-            with self._transaction(writing=writing) as connection:
-                yield connection
+            return
+        with self._one_writer(), self._transaction(_WRITING) as connection:
+            yield connection
 
     @contextmanager
-    def _fair_turn(self) -> Iterator[None]:
-        if not self._write_lock.acquire(timeout_s=BUSY_TIMEOUT_S):
-            raise Unavailable
-        try:
-            yield
-        finally:
-            self._write_lock.release()
+    def schema_connection(self) -> Iterator[Connection]:
+        """A writing transaction in which SQLite may rebuild tables: it checks no foreign keys."""
+        with self._one_writer(), self._transaction(_REBUILDING) as connection:
+            yield connection
 
     @contextmanager
-    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
-        try:
-            connection = self.engine.connect()
-        except OperationalError as error:
-            raise Unavailable from error
-        try:
-            if self.is_sqlite:
-                connection.info["begin"] = "BEGIN IMMEDIATE" if writing else "BEGIN"
-            with connection.begin() as transaction:
-                yield connection
-                if transaction.is_active:
-                    transaction.rollback()
-        except OperationalError as error:
-            if is_retryable(error):
-                raise
-            raise Unavailable from error
-        finally:
-            connection.close()
+    def snapshot(self) -> Iterator[Connection]:
+        """A reading transaction that sees one moment throughout, however long it takes."""
+        with self._transaction(_SNAPSHOT) as connection:
+            yield connection
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self.engine.dispose()
+        # The last connection to close writes the log back, which is a checkpoint like any other.
+        with self._file_lock.held(timeout_s=BUSY_TIMEOUT_S) if self._file_lock else nullcontext():
+            self.engine.dispose()
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        if getattr(self._here, "writing", False):
+            raise RuntimeError("a writing transaction was opened inside another one")
+        with self._fair_turn():
+            self._here.writing = True
+            try:
+                yield
+            finally:
+                self._here.writing = False
+
+    def _fair_turn(self) -> AbstractContextManager[None]:
+        return self._sqlite_turn() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def _sqlite_turn(self) -> Iterator[None]:
+        with self._turn.held(timeout_s=BUSY_TIMEOUT_S):
+            if self._file_lock is None:
+                yield
+            else:
+                with self._file_lock.held(timeout_s=BUSY_TIMEOUT_S):
+                    yield
+
+    @contextmanager
+    def _transaction(self, kind: _Kind) -> Iterator[Connection]:
+        if os.getpid() != self._process:
+            raise RuntimeError("this Database was made before a fork; make one in each process")
+        try:
+            with self.engine.connect() as connection:
+                _prepare(connection, kind, sqlite=self.is_sqlite)
+                with connection.begin() as transaction:
+                    if not self.is_sqlite and kind.options:
+                        connection.exec_driver_sql(kind.options)
+                    yield connection
+                    if transaction.is_active:
+                        transaction.rollback()
+        except PoolTimeout as error:
+            raise Unavailable from error
+        except DBAPIError as error:
+            if not kind.writes and is_write_refusal(error):
+                raise RuntimeError("a reading transaction tried to write") from error
+            if is_away(error):
+                raise Unavailable from error
+            raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """How a transaction begins: `begin` on SQLite, `options` on PostgreSQL."""
+
+    begin: str
+    options: str = ""
+    writes: bool = False
+    foreign_keys: bool = True
+
+
+_READING: Final = _Kind(begin="BEGIN", options="set transaction read only")
+_SNAPSHOT: Final = _Kind(
+    begin="BEGIN",
+    options="set transaction isolation level repeatable read read only; "
+    "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
+)
+_WRITING: Final = _Kind(begin="BEGIN IMMEDIATE", writes=True)
+_REBUILDING: Final = _Kind(begin="BEGIN IMMEDIATE", writes=True, foreign_keys=False)
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -141,10 +190,40 @@ def is_retryable(error: BaseException) -> bool:
     A deadlock or serialization failure on PostgreSQL, or two processes that drew one id.
     """
     if isinstance(error, IntegrityError):
-        return "pk_" in str(error.orig) or ".id" in str(error.orig)
-    if isinstance(error, DBAPIError):
-        return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
-    return False
+        return _DUPLICATE_ID.search(str(error.orig)) is not None
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _DEADLOCKS
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database is locked, full or out of reach, and the statement itself sound."""
+    code = _sqlite_code(error)
+    if code is not None:
+        return code in _SQLITE_BUSY | _SQLITE_AWAY | {_SQLITE_READONLY}
+    state = _sqlstate(error)
+    if state is None:
+        # The client library's own words: the connection was lost, or there never was one.
+        return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+    return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
+
+
+def is_locked(error: Unavailable) -> bool:
+    """Whether it was another writer that made it Unavailable, so that waiting is enough."""
+    cause = error.__cause__
+    return not isinstance(cause, DBAPIError) or _sqlite_code(cause) in _SQLITE_BUSY
+
+
+def is_write_refusal(error: DBAPIError) -> bool:
+    """Whether a write was refused because the transaction or the database is read-only."""
+    return _sqlite_code(error) == _SQLITE_READONLY or _sqlstate(error) == "25006"
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF  # the low byte; the rest is detail
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _create(settings: DatabaseSettings) -> Engine:
@@ -159,6 +238,10 @@ def _create(settings: DatabaseSettings) -> Engine:
 
 
 def _create_sqlite(settings: DatabaseSettings) -> Engine:
+    if _sqlite_path(settings.url) is None:
+        raise ConfigurationError(
+            "REGULARS_DATABASE_URL must name a file, as in sqlite:////var/lib/regulars/data.db."
+        )
     engine = create_engine(
         settings.url,
         module=sqlite_module(),
@@ -167,36 +250,104 @@ def _create_sqlite(settings: DatabaseSettings) -> Engine:
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,
     )
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
-            "cache_size=-65536",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
-
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "commit", _refuse_lost_transaction)
     return engine
+
+
+def _sqlite_path(url: str) -> Path | None:
+    try:
+        name = make_url(url).database
+    except ArgumentError as error:
+        raise ConfigurationError("REGULARS_DATABASE_URL cannot be read as an address.") from error
+    if not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The waiting time comes first: the change to WAL waits too.
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise ConfigurationError(
+            "SQLite cannot keep its write-ahead log here (a network folder?). "
+            "Put the data folder on a local disk, or use PostgreSQL."
+        )
+    for pragma in (
+        # So that INSERT OR REPLACE cannot slip past the triggers of append-only tables.
+        "recursive_triggers=ON",
+        "trusted_schema=OFF",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare(connection: Connection, kind: _Kind, *, sqlite: bool) -> None:
+    """Bring a pooled connection into the state its next transaction wants."""
+    if not sqlite:
+        return
+    connection.info["begin"] = kind.begin
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA query_only={'OFF' if kind.writes else 'ON'}")
+    driver.execute(f"PRAGMA foreign_keys={'ON' if kind.foreign_keys else 'OFF'}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
+
+
+def _refuse_lost_transaction(connection: Connection) -> None:
+    """SQLite rolls back by itself after some errors; a commit then would be a lie."""
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction:
+        raise Unavailable
 
 
 def _create_postgresql(settings: DatabaseSettings) -> Engine:
     url = settings.url.replace("postgresql://", "postgresql+psycopg://", 1)
-    options = f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={BUSY_TIMEOUT_S}s"
+    options = {
+        "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+        "lock_timeout": f"{BUSY_TIMEOUT_S}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_S}s",
+        "default_transaction_isolation": "read\\ committed",
+    }
     return create_engine(
         url,
         pool_size=settings.pool_size,
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"options": options, "connect_timeout": BUSY_TIMEOUT_S},
+        connect_args={
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "connect_timeout": BUSY_TIMEOUT_S,
+            "tcp_user_timeout": SILENT_NETWORK_S * 1000,
+            "keepalives_idle": SILENT_NETWORK_S,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "regulars",
+        },
     )
+
+
+def _file_lock(engine: Engine) -> FileLock | None:
+    """The lock across processes that an SQLite with the WAL-reset fault needs."""
+    module = sqlite_module()
+    path = _sqlite_path(str(engine.url))
+    if path is None or has_wal_reset_fix(module.sqlite_version_info):
+        return None
+    return FileLock(path.with_name(path.name + ".lock"))
+
+
+def has_wal_reset_fix(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite is free of the WAL-reset fault (two connections, one checkpoint).
+
+    Source: sqlite.org/wal.html
+    """
+    fixed_in_line = _FIXED_LINES.get((version[0], version[1]))
+    return version >= FIXED_SQLITE or (fixed_in_line is not None and version[2] >= fixed_in_line)
 
 
 def sqlite_version(database: Database) -> tuple[int, ...]:

@@ -49,7 +49,8 @@ class Scope:
         """
         kind = sqlite.insert if self.connection.dialect.name == "sqlite" else postgresql.insert
         statement = kind(table).values(values).on_conflict_do_nothing()
-        return bool(self.execute(statement).rowcount)
+        inserted = self.execute(statement.execution_options(preserve_rowcount=True))
+        return bool(inserted.rowcount == 1)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """Run a statement on this transaction's connection."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func
+from sqlalchemy import Select, func, select
 
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
@@ -22,7 +22,7 @@ from ledger.terms import Terms, terms_from_document, terms_to_document
 from passes.design import Design, from_document, to_document
 from storage.records import columns, maybe_record, record_of, values_of
 from storage.scope import Scope
-from storage.tables import design, image, programme, reward, terms
+from storage.tables import design, image, merchant, programme, reward, terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +276,14 @@ class Programmes:
         query = self._scope.select(image, *columns(image, StoredImage))
         row = self._scope.execute(query.where(image.c.sha256 == sha256)).one_or_none()
         return maybe_record(StoredImage, row)
+
+    def public_image(self, sha256: str) -> StoredImage | None:
+        """The picture of a hash, whichever merchant's: whoever can name it has seen it."""
+        # Merchant by merchant, because the key begins with the merchant.
+        query = select(*columns(image, StoredImage)).where(
+            image.c.merchant_id.in_(select(merchant.c.id)), image.c.sha256 == sha256
+        )
+        return maybe_record(StoredImage, self._scope.execute(query.limit(1)).one_or_none())
 
     def _last_design(self, programme_id: int) -> StoredDesign | None:
         highest = self._scope.select(design, func.max(design.c.version)).where(

@@ -62,6 +62,11 @@ def card_link_token(
     return crockford.encode_bytes(digest[:TOKEN_BYTES])
 
 
+def web_secret(keyring: Keyring) -> str:
+    """The key of form tokens and of signed values in pages; every process derives the same."""
+    return _derive(keyring, "web pages", version=keyring.derivation_version).hex()
+
+
 def token_hash(token: str) -> bytes:
     """32 bytes to look a Crockford token up by; case, look-alikes, spaces and hyphens fold."""
     return hashlib.sha256(_bytes(crockford.normalise(token))).digest()

@@ -1,0 +1,72 @@
+# Regulars. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+PORT ?= 8000
+ROOMS := common ledger passes signing storage loyalty delivery web regulars sandbox
+
+.PHONY: help setup run test lint format types test-fast bench screens lock clean messages wheel
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMPS)/run ## Make .venv/bin/regulars from locked, hashed requirements
+
+run: $(STAMPS)/sandbox ## Start the whole loop with pretend phones; from nothing
+	@$(BIN)/regulars init --demo >/dev/null
+	@exec $(BIN)/regulars serve --sandbox --port $(PORT)
+
+test: $(STAMPS)/dev lint ## Check everything, from nothing: lint, types, then all tests on both databases
+	@bin/with-browser $(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+test-fast: $(STAMPS)/dev ## Unit tests only: no database, no socket
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+lint: $(STAMPS)/dev ## ruff, mypy --strict, the import rules, bandit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r $(ROOMS)
+
+format: $(STAMPS)/dev ## Bring every file into one form
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(STAMPS)/dev ## Measure: ratios against a baseline in the same run
+	$(BIN)/python -m bench
+
+screens: $(STAMPS)/dev ## Take a picture of every page: phone and desktop, light and dark
+	bin/with-browser $(BIN)/python -m bench.screens
+
+messages: $(STAMPS)/dev ## Collect the visible texts into common/locale
+	bin/collect-messages
+
+wheel: $(STAMPS)/dev ## Build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+lock: $(STAMPS)/dev ## Resolve requirements/*.in anew, with hashes
+	@for name in build run sandbox dev; do \
+	  $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate \
+	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## Remove the environment and what tools left; data stays
+	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+$(BIN)/uv: requirements/build.txt
+	@bin/make-environment $(PYTHON) $(VENV)
+
+$(STAMPS)/run: $(BIN)/uv requirements/run.txt pyproject.toml
+	@bin/install-locked $(VENV) requirements/run.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/sandbox: $(STAMPS)/run requirements/sandbox.txt
+	@bin/install-locked $(VENV) requirements/sandbox.txt
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/sandbox requirements/dev.txt
+	@bin/install-locked $(VENV) requirements/dev.txt
+	@touch $@

@@ -1,0 +1,30 @@
+"""`regulars`: the command line of whoever runs the machine.
+
+Every command takes `--data DIR` and `--json`; see regulars/console.py for the exit codes.
+"""
+
+from __future__ import annotations
+
+import click
+
+from regulars.commands import backup, cards, checks, ledger, setup, wallets
+from regulars.commands import processes as processes_commands
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="regulars", message="%(version)s")
+def main() -> None:
+    """Issue loyalty cards that live in the phone's own wallet.
+
+    Start with `regulars init --demo` and `regulars serve --sandbox`, or `regulars init` for a
+    shop of your own.
+    """
+
+
+for module in (setup, processes_commands, wallets, cards, ledger, checks, backup):
+    for command in module.COMMANDS:
+        main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

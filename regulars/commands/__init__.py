@@ -1,0 +1,1 @@
+"""The commands, one module per subject; each lists what it offers in COMMANDS."""

@@ -1,0 +1,126 @@
+"""`issue` and `inspect`: make a card from the shell, and judge any pass file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from common.actor import SYSTEM
+from common.errors import InvalidInput, WalletError
+from loyalty.enrol import EnrolRequest, enrol
+from loyalty.programmes import programme_by_slug
+from loyalty.read_pass import apple_pass
+from loyalty.save_to_google import google_save_link
+from passes.findings import Severity
+from passes.inspect_pass import BUNDLE_BYTES_MAX, inspect_bundle
+from regulars.commands.frame import Desk, chosen, framed, merchant_option
+from signing.verify import signature_complaints
+
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+EXIT_FAULT: Final = 1
+
+
+@click.command("issue")
+@click.option("--programme", required=True, help="The programme's short name.")
+@click.option("--name", default="", help="The member's name.")
+@click.option("--email", default="", help="Their e-mail address.")
+@click.option("--apple", type=_FILE, help="Where to write the .pkpass.")
+@merchant_option
+@framed
+def issue(
+    desk: Desk,
+    *,
+    programme: str,
+    name: str,
+    email: str,
+    apple: Path | None,
+    merchant: str | None,
+) -> None:
+    """Enrol a member and make their card in both wallets, at once.
+
+    A wallet that is not set up or does not answer in 3 seconds is skipped, with the reason.
+    """
+    installation = desk.open()
+    ctx = installation.loyalty
+    shop = chosen(installation, merchant)
+    request = EnrolRequest(
+        programme_id=programme_by_slug(ctx, shop.id, programme).id,
+        name=name,
+        email=email,
+        source="command",
+        actor=SYSTEM,
+    )
+    member = enrol(ctx, shop.id, request)
+    if member.known:
+        raise InvalidInput(
+            "There is a member with this contact already; nothing was made.", field="email"
+        )
+    facts: dict[str, Any] = {"member_number": member.number, "serial_number": member.serial_number}
+    skipped: dict[str, str] = {}
+    try:
+        signed = apple_pass(ctx, shop.id, member.pass_id)
+        if apple is not None:
+            _write_whole(apple, signed.data)
+            facts["apple"] = str(apple)
+    except WalletError as error:
+        skipped["apple"] = error.message
+    try:
+        facts["save_link"] = google_save_link(ctx, shop.id, member.member_id)
+    except WalletError as error:
+        skipped["google"] = error.message
+    facts["skipped"] = skipped
+    lines = [f"Member {member.number}, serial {member.serial_number}"]
+    lines += [f"{key}: {facts[key]}" for key in ("apple", "save_link") if key in facts]
+    lines += [f"{wallet} was left out: {why}" for wallet, why in skipped.items()]
+    desk.console.show(facts, *lines)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", field="apple") from error
+
+
+@click.command("inspect")
+@click.argument("file", type=_FILE)
+@framed
+def inspect(desk: Desk, file: Path) -> int:
+    """Judge a .pkpass of any maker: every finding with its place, rule and mend.
+
+    Exit code 1 when there is a fault that an iPhone refuses.
+    """
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(BUNDLE_BYTES_MAX + 1)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.", field="file") from error
+    findings = inspect_bundle(data, verify=signature_complaints)
+    faults = [f for f in findings if f.severity is Severity.FAULT]
+    facts = {
+        "file": str(file),
+        "fault": bool(faults),
+        "findings": [
+            {
+                "code": f.code,
+                "severity": str(f.severity),
+                "place": f.place,
+                "rule": f.rule,
+                "mend": f.mend,
+            }
+            for f in findings
+        ],
+    }
+    lines = [f"{f.severity.upper():7} {f.place}: {f.rule} {f.mend}" for f in findings]
+    verdict = f"{len(faults)} fault(s), {len(findings) - len(faults)} warning(s)."
+    desk.console.show(facts, *lines, verdict)
+    return EXIT_FAULT if faults else 0
+
+
+COMMANDS = (issue, inspect)

@@ -1,0 +1,205 @@
+"""`serve`, `worker` and the hidden `web`: the processes of an installation."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import click
+
+from common.clock import SystemClock
+from common.errors import Conflict
+from delivery.worker import run_worker
+from regulars.commands.frame import Desk, framed
+from regulars.demo import demo_facts, has_demo
+from regulars.installation import (
+    DEFAULT_PORT,
+    create_installation,
+    open_installation,
+    public_url,
+    write_sandbox_addresses,
+)
+from regulars.sandbox_process import SandboxProcess, start_sandbox
+from regulars.settings import PREFIX, Settings
+from regulars.supervisor import Part, Supervisor, end_with_parent
+from regulars.web_process import serve_web
+
+LOCK_FILE: Final = "serve.lock"
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--sandbox", is_flag=True, help="Start pretend phones and wallets beside it.")
+@click.option(
+    "--insecure-lan",
+    is_flag=True,
+    help="Open sign-in and till to other machines without https (a red bar says so).",
+)
+@framed
+def serve(desk: Desk, *, host: str, port: int, sandbox: bool, insecure_lan: bool) -> None:
+    """Run everything on this machine: web pages and the worker that updates the phones.
+
+    Both are started again when they end by themselves, and drained on SIGTERM within 10 seconds.
+    """
+    with _only_one(desk.settings.data), _sandbox(desk, wanted=sandbox) as phones:
+        settings = desk.settings
+        told = phones.addresses if phones else {}
+        address = settings.environment.public_url or f"http://{_host_for_link(host)}:{port}"
+        environment = {PREFIX + "PUBLIC_URL": address, **_as_variables(settings, told)}
+        if phones:
+            write_sandbox_addresses(settings.sandbox_home, {**told, "public_url": address})
+        create_installation(settings)
+        _refuse_taken_port(host, port)
+        shared = ["--data", str(settings.data)]
+        flags = ["--insecure-lan"] if insecure_lan else []
+        parts = [
+            Part(
+                name="web",
+                arguments=[
+                    "-m",
+                    "regulars",
+                    "web",
+                    *shared,
+                    "--host",
+                    host,
+                    "--port",
+                    str(port),
+                    *flags,
+                ],
+                environment=environment,
+            ),
+            Part(
+                name="worker",
+                arguments=["-m", "regulars", "worker", *shared, "--with-parent"],
+                environment=environment,
+            ),
+        ]
+        _tell(desk, address=address, phones=phones)
+        Supervisor(parts, clock=SystemClock(), note=desk.console.note).run()
+
+
+def _host_for_link(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound
+
+
+def _as_variables(settings: Settings, told: dict[str, str]) -> dict[str, str]:
+    """The sandbox's addresses as variables of the child processes; what is set already stays."""
+    named = {
+        "APNS_URL": "apns_url",
+        "APNS_CA": "apns_ca",
+        "GOOGLE_API_URL": "google_api_url",
+        "GOOGLE_SAVE_URL": "google_save_url",
+        "GOOGLE_KEYS_URL": "google_keys_url",
+        "ALLOW_TOKEN_URI": "token_uri",
+        "SANDBOX_PAGE_URL": "page_url",
+    }
+    given = settings.environment.model_fields_set
+    return {
+        PREFIX + variable: told[name]
+        for variable, name in named.items()
+        if name in told and variable.lower() not in given
+    }
+
+
+def _tell(desk: Desk, *, address: str, phones: SandboxProcess | None) -> None:
+    facts: dict[str, object] = {"address": address}
+    lines = ["", f"  Regulars is at        {address}/console"]
+    if phones:
+        facts["sandbox"] = phones.addresses["page_url"]
+        lines.append(f"  The phones are at     {phones.addresses['page_url']}")
+    if phones and has_demo(desk.settings):
+        demo = demo_facts(create_installation(desk.settings))
+        link = str(demo["owner_link"]).replace(public_url(desk.settings), address, 1)
+        facts |= {**demo, "owner_link": link}
+        lines += [
+            f"  Sign in, once, with   {link}",
+            f"  The barista's PIN is  {demo['staff_pin']}",
+        ]
+    desk.console.show(facts, *lines, "", "  Ctrl-C ends it.", "")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _sandbox(desk: Desk, *, wanted: bool) -> Iterator[SandboxProcess | None]:
+    if not wanted:
+        yield None
+        return
+    phones = start_sandbox(desk.settings)
+    try:
+        yield phones
+    finally:
+        phones.stop()
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder, so that two supervisors never fight over one file."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(f"`regulars serve` is running on {data} already.") from error
+        yield
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Conflict(
+                f"Port {port} on {host} cannot be had ({error.strerror}). "
+                "Stop what uses it, or choose another with --port."
+            ) from error
+
+
+@click.command("worker")
+@click.option("--with-parent", is_flag=True, hidden=True)
+@framed
+def worker(desk: Desk, *, with_parent: bool) -> None:
+    """Run one more worker: it brings every change to the phones. For PostgreSQL, start many."""
+    installation = open_installation(desk.settings)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    if with_parent:
+        end_with_parent(stop.set)
+    run_worker(
+        installation.delivery,
+        database=installation.database,
+        clock=SystemClock(),
+        keyring=installation.keyring,
+        stop=stop,
+    )
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+
+
+@click.command("web", hidden=True)
+@click.option("--host", default="127.0.0.1")
+@click.option("--port", default=DEFAULT_PORT, type=int)
+@click.option("--insecure-lan", is_flag=True)
+@framed
+def web(desk: Desk, *, host: str, port: int, insecure_lan: bool) -> None:
+    """Serve the pages; started by `serve`."""
+    serve_web(open_installation(desk.settings), host=host, port=port, insecure_lan=insecure_lan)
+
+
+COMMANDS = (serve, worker, web)

@@ -203,6 +203,13 @@ def _towards_goal(reason: Mapping[str, Any]) -> str:
     )
 
 
+def units_words(units: int, unit: str) -> str:
+    """`10 points`, `1 stamp`: a count without a sign."""
+    if unit == "points":
+        return ngettext("%(number)d point", "%(number)d points", units)
+    return ngettext("%(number)d stamp", "%(number)d stamps", units)
+
+
 def _units(units: int, unit: str) -> str:
     sign = MINUS if units < 0 else "+"
     if unit == "points":

@@ -131,9 +131,18 @@ class Deliveries:
             )
         self.wake()
 
-    def want_apple(self, *, registration_id: int, pass_id: int, device_id: int) -> None:
+    def want_apple(
+        self,
+        *,
+        registration_id: int,
+        pass_id: int,
+        device_id: int,
+        due_at: datetime | None = None,
+    ) -> None:
         """A phone registered: it must be told the present, whatever it has."""
-        self._want(Channel.APPLE, registration_id, pass_id=pass_id, device_id=device_id)
+        self._want(
+            Channel.APPLE, registration_id, pass_id=pass_id, device_id=device_id, due_at=due_at
+        )
 
     def want_google_object(self, pass_id: int, *, due_at: datetime | None = None) -> None:
         """The card must be at Google from now on; the class is wanted by itself."""
@@ -330,7 +339,8 @@ class Deliveries:
     ) -> None:
         """Make the target's row, wanted at the present revision and not delivered, if it is new."""
         now = self._scope.clock.now()
-        insert = _insert_for(self._scope)(tables.delivery).values(
+        self._scope.insert_new(
+            tables.delivery,
             merchant_id=self._scope.merchant,
             id=new_id(),
             channel=channel,
@@ -345,9 +355,6 @@ class Deliveries:
             due_at=due_at or now,
             attempts=0,
             facts={},
-        )
-        self._scope.execute(
-            insert.on_conflict_do_nothing(index_elements=["merchant_id", "channel", "target_id"])
         )
         self.wake()
 
@@ -369,17 +376,6 @@ def _same(delivery: Table, other: Table, column: str) -> Any:
 def _breaks(delivery: Table, breaker: Table) -> Any:
     wallet = case((delivery.c.channel == Channel.APPLE, "apple"), else_="google")
     return and_(breaker.c.merchant_id == delivery.c.merchant_id, breaker.c.channel == wallet)
-
-
-def _insert_for(scope: Scope) -> Any:
-    """The dialect's INSERT, which knows ON CONFLICT on both engines."""
-    if scope.connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert
 
 
 def _waits(last_error: str | None, breaker: str | None) -> str:

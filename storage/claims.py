@@ -1,0 +1,248 @@
+"""Taking due deliveries and giving them back settled, for any number of workers on both engines.
+
+One statement claims on both: PostgreSQL skips rows another worker holds (FOR UPDATE SKIP LOCKED),
+SQLite's writing transaction is alone anyway. Not here: what to send, what an answer means.
+Rules:
+- a claim is a lease; settling works only while the lease is ours, so a late worker changes nothing;
+- the clock may jump: a lease or a due time further away than any we give counts as run out;
+- merchants take turns: each one's first row comes before anyone's second (a till's scan first);
+- a merchant whose channel is broken (breaker) is passed over and burns no attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import CTE, ColumnElement, and_, case, exists, func, or_, select, tuple_, update
+
+from storage import tables
+from storage.deliveries import Channel
+from storage.records import columns, record_of
+from storage.scope import Scope
+
+LEASE: Final = timedelta(seconds=60)
+LEASE_MAX: Final = timedelta(seconds=120)
+"""The longest lease any version gives; one that ends later was written by a wrong clock."""
+DUE_MAX: Final = timedelta(hours=3)
+"""Longer than any pace, back-off or Retry-After that is honoured."""
+CLAIM_MAX: Final = 200
+_LOOK_AHEAD: Final = 4
+_ERROR_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A due delivery that is ours until the lease runs out."""
+
+    merchant_id: int
+    id: int
+    channel: Channel
+    pass_id: int | None
+    target_id: int
+    device_id: int | None
+    wanted_revision: int
+    delivered_revision: int
+    priority: int
+    wanted_at: datetime
+    due_at: datetime
+    attempts: int
+    facts: Mapping[str, Any]
+    lease: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a claim: made by `delivered`, `later`, `parked` or `given_back`."""
+
+    claim: Claim
+    delivered_revision: int = 0
+    due_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+    park: bool = False
+    facts: Mapping[str, Any] | None = None
+
+
+def delivered(claim: Claim, revision: int, *, facts: Mapping[str, Any] | None = None) -> Settlement:
+    """The target was told `revision`."""
+    return Settlement(claim=claim, delivered_revision=revision, facts=facts)
+
+
+def later(claim: Claim, due_at: datetime, *, error: str, attempt: bool) -> Settlement:
+    """Try again at `due_at`; `attempt` False (pace, breaker, quota) does not count as a failure."""
+    attempts = claim.attempts + (1 if attempt else 0)
+    return Settlement(claim=claim, due_at=due_at, attempts=attempts, error=error)
+
+
+def parked(claim: Claim, *, error: str) -> Settlement:
+    """Nothing more is tried until a person or a mass change opens the row."""
+    return Settlement(claim=claim, attempts=claim.attempts + 1, error=error, park=True)
+
+
+def given_back(claim: Claim) -> Settlement:
+    """Not worked on; due as before."""
+    return Settlement(claim=claim, attempts=claim.attempts, due_at=claim.due_at)
+
+
+class Claims:
+    """Claims over all merchants; the scope is the whole installation's."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def any_due(self) -> bool:
+        """Whether a claim would find something; reads only, so no writer waits for it."""
+        return bool(self._scope.execute(select(exists(self._candidates(1)))).scalar_one())
+
+    def claim(self, *, lease: str, limit: int) -> list[Claim]:
+        """Take up to `limit` due rows under `lease`, a name no other batch ever uses."""
+        table = tables.delivery
+        picked = self._picked(min(limit, CLAIM_MAX))
+        now = self._scope.clock.now()
+        rows = self._scope.execute(
+            update(table)
+            .where(tuple_(table.c.merchant_id, table.c.id).in_(select(picked)))
+            .values(lease=lease, lease_until=now + LEASE)
+            .returning(*columns(table, Claim))
+            .add_cte(picked)
+        )
+        claims = [record_of(Claim, row) for row in rows]
+        return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
+
+    def settle(self, settlements: Iterable[Settlement]) -> int:
+        """Write what became of claims; returns how many were still ours."""
+        ordered = sorted(settlements, key=lambda one: (one.claim.merchant_id, one.claim.id))
+        return sum(self._settle(one) for one in ordered)
+
+    def backlog(self, merchant_id: int, *, priority: int) -> int:
+        """How many of a merchant's open rows of this priority wait to be sent now."""
+        table = tables.delivery
+        now = self._scope.clock.now()
+        waiting = (
+            select(table.c.id)
+            .where(_is_due(now), table.c.merchant_id == merchant_id, table.c.priority == priority)
+            .limit(CLAIM_MAX * _LOOK_AHEAD)
+        )
+        return int(
+            self._scope.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
+        )
+
+    def _picked(self, limit: int) -> CTE:
+        table = tables.delivery
+        candidates = self._candidates(limit * _LOOK_AHEAD).subquery("candidate")
+        return (
+            select(table.c.merchant_id, table.c.id)
+            .join(
+                candidates,
+                and_(
+                    candidates.c.merchant_id == table.c.merchant_id, candidates.c.id == table.c.id
+                ),
+            )
+            .where(_is_due(self._scope.clock.now()))
+            .order_by(candidates.c.turn)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=table)
+            .cte("picked")
+        )
+
+    def _candidates(self, limit: int) -> Any:
+        """Due rows in fair order: `turn` counts each merchant's rows from one."""
+        table, breaker = tables.delivery, tables.breaker
+        now = self._scope.clock.now()
+        broken = exists().where(
+            breaker.c.merchant_id == table.c.merchant_id,
+            breaker.c.channel == wallet_of(table.c.channel),
+            breaker.c.retry_at > now,
+            breaker.c.retry_at <= now + DUE_MAX,
+        )
+        turn = func.row_number().over(
+            partition_by=table.c.merchant_id,
+            order_by=(table.c.priority, table.c.due_at, table.c.id),
+        )
+        ranked = (
+            select(table.c.merchant_id, table.c.id, table.c.priority, turn.label("turn"))
+            .where(_is_due(now), ~broken)
+            .subquery("ranked")
+        )
+        return (
+            select(ranked.c.merchant_id, ranked.c.id, ranked.c.turn)
+            .order_by(ranked.c.turn, ranked.c.priority)
+            .limit(limit)
+        )
+
+    def _settle(self, one: Settlement) -> int:
+        table = tables.delivery
+        values: dict[str, Any] = {"lease": None, "lease_until": None}
+        values |= self._told(one) if one.delivered_revision else _not_told(one)
+        if one.facts is not None:
+            values["facts"] = dict(one.facts)
+        changed = self._scope.execute(
+            update(table)
+            .where(
+                table.c.merchant_id == one.claim.merchant_id,
+                table.c.id == one.claim.id,
+                table.c.lease == one.claim.lease,
+            )
+            .values(values)
+        )
+        return int(changed.rowcount)
+
+    def _told(self, one: Settlement) -> dict[str, Any]:
+        table = tables.delivery
+        now = self._scope.clock.now()
+        newest = case(
+            (table.c.delivered_revision > one.delivered_revision, table.c.delivered_revision),
+            else_=one.delivered_revision,
+        )
+        # A change that came after the claim: its commit time is not known, ours is close.
+        newer = table.c.wanted_revision > one.delivered_revision
+        return {
+            "delivered_revision": newest,
+            "delivered_at": now,
+            "attempts": 0,
+            "last_error": None,
+            "wanted_at": case((newer, now), else_=table.c.wanted_at),
+            "due_at": case((newer, now), else_=table.c.due_at),
+        }
+
+
+def wallet_of(channel: Any) -> ColumnElement[str]:
+    """The breaker's name of a delivery's channel: both of Google's share one credential."""
+    return case((channel == Channel.APPLE, "apple"), else_="google")
+
+
+def merged(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
+    """Apple's claims by phone: one push serves all cards of a type on it."""
+    found: dict[int, list[Claim]] = {}
+    for claim in claims:
+        if claim.device_id is not None:
+            found.setdefault(claim.device_id, []).append(claim)
+    return found
+
+
+def _not_told(one: Settlement) -> dict[str, Any]:
+    values: dict[str, Any] = {"attempts": one.attempts}
+    if one.due_at is not None:
+        values["due_at"] = one.due_at
+    if one.error is not None:
+        values["last_error"] = one.error[:_ERROR_MAX]
+    if one.park:
+        values["state"] = "parked"
+    return values
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    table = tables.delivery
+    return and_(
+        table.c.wanted_revision > table.c.delivered_revision,
+        table.c.state == "open",
+        or_(table.c.due_at <= now, table.c.due_at > now + DUE_MAX),
+        or_(
+            table.c.lease.is_(None),
+            table.c.lease_until <= now,
+            table.c.lease_until > now + LEASE_MAX,
+        ),
+    )

@@ -1,0 +1,191 @@
+"""The order in which cards changed, as Apple's phones ask for it (DESIGN 5, commit order).
+
+A number given before a commit can become visible out of order, and a phone then misses a change
+for ever. So the worker stamps after the commit of the change: it locks the pass type's row, reads
+which cards changed, numbers them from that row, commits, and only then pushes. Not here: building
+the face (faces.py), the decision whether it changed (delivery/stamps.py).
+Rules:
+- `last_modified_s` grows with every revision that is stamped or handed out, never otherwise, so
+  that equal seconds mean equal cards;
+- a card that was handed out between two stamps is stamped again even when its face went back: a
+  phone may show the state in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from common.clock import to_micros
+from storage import tables
+from storage.deliveries import Channel
+from storage.records import columns, record_of
+from storage.scope import Scope
+
+STAMPS_MAX: Final = 50
+"""Cards stamped in one transaction: their tills wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstamped:
+    """A card that changed since it was stamped, locked until the transaction ends."""
+
+    id: int
+    revision: int
+    stamped_revision: int
+    stamped_face: bytes | None
+    last_modified_s: int
+    fetched_revision: int
+
+    def shows(self, digest: bytes) -> bool:
+        """Whether no phone can show anything but the face of `digest`."""
+        return self.stamped_face == digest and self.fetched_revision <= self.stamped_revision
+
+
+class Stamps:
+    """Numbers one merchant's changed cards."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def pass_types_of(self, pass_ids: Sequence[int]) -> dict[int, list[int]]:
+        """The cards that are behind with their stamp, by pass type."""
+        table = tables.wallet_pass
+        found: dict[int, list[int]] = {}
+        rows = self._scope.execute(
+            self._scope.select(table, table.c.id, table.c.pass_type_id).where(
+                table.c.id.in_(pass_ids),
+                table.c.pass_type_id.is_not(None),
+                table.c.revision > table.c.stamped_revision,
+            )
+        )
+        for row in rows:
+            found.setdefault(row.pass_type_id, []).append(row.id)
+        return found
+
+    def lock(self, pass_type_id: int) -> int:
+        """Take the pass type's turn until the transaction ends; returns the last number given."""
+        table = tables.pass_type
+        return int(
+            self._scope.execute(
+                select(table.c.last_stamp)
+                .where(table.c.merchant_id == self._scope.merchant, table.c.id == pass_type_id)
+                .with_for_update()
+            ).scalar_one()
+        )
+
+    def changed(self, pass_ids: Sequence[int]) -> list[Unstamped]:
+        """Those of `pass_ids` whose revision is not stamped; read after `lock`."""
+        table = tables.wallet_pass
+        rows = self._scope.execute(
+            select(*columns(table, Unstamped))
+            .where(
+                table.c.merchant_id == self._scope.merchant,
+                table.c.id.in_(pass_ids),
+                table.c.revision > table.c.stamped_revision,
+            )
+            .order_by(table.c.id)
+            .with_for_update()
+        )
+        return [record_of(Unstamped, row) for row in rows]
+
+    def stamp(self, card: Unstamped, number: int, *, face: bytes | None) -> None:
+        """Give the card's present revision the number; `face` None when it was not built."""
+        table = tables.wallet_pass
+        self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.id == card.id)
+            .values(
+                stamped_revision=card.revision,
+                stamp=number,
+                stamped_face=face,
+                last_modified_s=self._second(card),
+            )
+        )
+
+    def skip(self, card: Unstamped) -> None:
+        """The face did not change: phones that know the last stamp know this revision too."""
+        table = tables.wallet_pass
+        self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.id == card.id)
+            .values(stamped_revision=card.revision)
+        )
+        delivery = tables.delivery
+        self._scope.execute(
+            self._scope.update(delivery)
+            .where(
+                delivery.c.channel == Channel.APPLE,
+                delivery.c.pass_id == card.id,
+                delivery.c.delivered_revision >= card.stamped_revision,
+                delivery.c.delivered_revision < card.revision,
+            )
+            .values(delivered_revision=card.revision)
+        )
+
+    def close(self, pass_type_id: int, last: int) -> None:
+        """Write the last number given back to the pass type."""
+        table = tables.pass_type
+        self._scope.execute(
+            self._scope.update(table).where(table.c.id == pass_type_id).values(last_stamp=last)
+        )
+
+    def stamp_registered(self, pass_type_id: int, pass_id: int) -> None:
+        """A fresh number for a card that a phone just registered.
+
+        Its phone may hold a tag from another card that is newer than this card's last stamp: a
+        change between download and registration would fall through.
+        """
+        number = self.lock(pass_type_id) + 1
+        table = tables.wallet_pass
+        row = self._scope.execute(
+            select(*columns(table, Unstamped))
+            .where(table.c.merchant_id == self._scope.merchant, table.c.id == pass_id)
+            .with_for_update()
+        ).one()
+        card = record_of(Unstamped, row)
+        if card.revision > card.stamped_revision:
+            self.stamp(card, number, face=None)
+        else:
+            self._scope.execute(
+                self._scope.update(table).where(table.c.id == pass_id).values(stamp=number)
+            )
+        self.close(pass_type_id, number)
+
+    def hand_out(self, pass_id: int) -> int:
+        """Note that the present revision leaves now; returns its Last-Modified second.
+
+        Locks the card, so that what is read after it in this transaction is this revision or newer.
+        """
+        table = tables.wallet_pass
+        row = self._scope.execute(
+            select(*columns(table, Unstamped))
+            .where(table.c.merchant_id == self._scope.merchant, table.c.id == pass_id)
+            .with_for_update()
+        ).one()
+        card = record_of(Unstamped, row)
+        fresh = card.revision > max(card.stamped_revision, card.fetched_revision)
+        second = self._next_second(card) if fresh else card.last_modified_s
+        self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.id == pass_id)
+            .values(
+                fetched_revision=card.revision,
+                fetched_at=self._scope.clock.now(),
+                last_modified_s=second,
+            )
+        )
+        return second
+
+    def _second(self, card: Unstamped) -> int:
+        """The second of a stamp: a revision that was handed out already has its own."""
+        if card.fetched_revision == card.revision:
+            return card.last_modified_s
+        return self._next_second(card)
+
+    def _next_second(self, card: Unstamped) -> int:
+        now_s = to_micros(self._scope.clock.now()) // 1_000_000
+        return max(now_s, card.last_modified_s + 1)

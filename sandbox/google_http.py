@@ -218,5 +218,4 @@ def _cut() -> Response:
     """Promise a body and close instead: the caller sees a broken connection."""
     answer = Response(iter([b"{"]), mimetype="application/json")
     answer.headers["Content-Length"] = "1000"
-    answer.headers["Connection"] = "close"
     return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-
 from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Headers

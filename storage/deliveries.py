@@ -18,11 +18,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Table, Update, and_, case, func, select
+from sqlalchemy import Table, Update, and_, case, func, literal, select
 
 from common.ids import new_id
 from storage import tables
 from storage.scope import Scope
+from storage.types import UtcTime
 
 WAKE_CHANNEL: Final = "regulars_delivery"
 """The PostgreSQL channel that wakes workers; a hint, polling is the truth."""
@@ -321,8 +322,8 @@ class Deliveries:
         behind = table.c.wanted_revision > table.c.delivered_revision
         return self._scope.update(table).values(
             wanted_revision=revision,
-            wanted_at=case((behind, table.c.wanted_at), else_=now),
-            due_at=case((behind, table.c.due_at), else_=due_at or now),
+            wanted_at=case((behind, table.c.wanted_at), else_=literal(now, UtcTime)),
+            due_at=case((behind, table.c.due_at), else_=literal(due_at or now, UtcTime)),
             priority=case(
                 (behind & (table.c.priority < priority), table.c.priority), else_=priority
             ),

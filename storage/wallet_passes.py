@@ -17,6 +17,7 @@ from sqlalchemy import Select, func, select
 from common.errors import NotFound
 from common.i18n import gettext as _
 from storage import tables
+from storage.breakers import Breakers
 from storage.deliveries import Deliveries
 from storage.records import columns, record_of, values_of
 from storage.scope import Scope
@@ -183,6 +184,11 @@ class WalletPasses:
         row = self._scope.execute(wanted).first()
         return None if row is None else record_of(PassType, row)
 
+    def make_current(self, pass_type_id: int) -> None:
+        """New cards are made for this pass type from now on."""
+        table = tables.pass_type
+        self._scope.execute(self._scope.update(table).values(current=table.c.id == pass_type_id))
+
     def pass_type(self, pass_type_id: int) -> PassType:
         """The pass type.
 
@@ -261,6 +267,20 @@ class WalletPasses:
             self._scope.execute(
                 self._scope.select(table, func.count()).where(
                     table.c.voided_at.is_(None), table.c.google_object_id.is_not(None)
+                )
+            ).scalar_one()
+        )
+
+    def count_google(self) -> int:
+        """How many cards of this merchant have an object at Google."""
+        table = tables.wallet_pass
+        return int(
+            self._scope.execute(
+                select(func.count())
+                .select_from(table)
+                .where(
+                    table.c.merchant_id == self._scope.merchant,
+                    table.c.google_object_id.is_not(None),
                 )
             ).scalar_one()
         )

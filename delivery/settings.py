@@ -1,0 +1,59 @@
+"""What the delivery room is told: addresses, limits and pace. Frozen; the front door fills it.
+
+Not a merchant's choice, any of it: a merchant who could name an address could make this machine
+call it (DESIGN 8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+APNS_URL: Final = "https://api.push.apple.com"
+GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceSettings:
+    """When a phone may be pushed again, told by the score it keeps of us (delivery/pace.py).
+
+    `windows` are (score that a push may reach at most, seconds to wait since the last push
+    otherwise), rising; a score past the last one waits `rest_s`.
+    """
+
+    burst_score: float = 3.0
+    windows: tuple[tuple[float, float], ...] = ((6.0, 120.0), (10.0, 600.0), (12.0, 3600.0))
+    rest_s: float = 7200.0
+    zero_interval_s: float = 7200.0
+    zero_interval_min_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """The frozen settings of this room.
+
+    `apns_ca_file` names the certificates that vouch for the push server when it is not Apple's;
+    None trusts the system's. `registration_grace` leaves a phone time to ask by itself after it
+    registered, which spares it a push. Times end in their unit.
+    """
+
+    public_url: str
+    apns_url: str = APNS_URL
+    apns_ca_file: Path | None = None
+    google_api_url: str = GOOGLE_API_URL
+    allowed_token_uri: str | None = None
+    worker_name: str = "worker"
+    pace: PaceSettings = field(default_factory=PaceSettings)
+    connect_timeout_s: float = 5.0
+    request_timeout_s: float = 20.0
+    apns_expiration: timedelta = timedelta(days=7)
+    google_requests_per_s: float = 20.0
+    google_notifications_per_day: int = 3
+    google_threads: int = 8
+    batch: int = 64
+    poll_s: float = 1.0
+    heartbeat_s: float = 5.0
+    tries_max: int = 40
+    poison_tries_max: int = 5

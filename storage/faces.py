@@ -1,0 +1,405 @@
+"""What cards say now: design and content from the tables, one card or a slice, in six statements.
+
+`loyalty` and `delivery` both load a face here, so that what is pushed and what is fetched never
+differ. Not here: how a wallet spells it (passes), signing it. Rules:
+- everything is read in the caller's transaction, the card's row first: what follows is as new as
+  its revision or newer;
+- sentences are in the member's language; moments in the merchant's time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from sqlalchemy import Row, and_, func, select
+
+from common.errors import NotFound
+from common.i18n import gettext as _
+from common.i18n import ngettext, use_language
+from ledger import reasons
+from ledger.terms import PointsTerms, StampTerms, Terms, explain, terms_from_document
+from passes.content import Content, Place, RewardLine
+from passes.design import Design, ImageName, from_document
+from signing.keyring import Keyring
+from signing.tokens import barcode_token, card_link_token
+from storage import tables
+from storage.records import columns, record_of
+from storage.unit_of_work import UnitOfWork
+from storage.wallet_passes import WalletPass
+
+HISTORY_LENGTH: Final = 5
+PLACES_MAX: Final = 10
+REWARDS_MAX: Final = 20
+FACES_MAX: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """A card as it is now. `design_version` names the pixels: images change only with it."""
+
+    design: Design
+    design_version: int
+    content: Content
+    wallet_pass: WalletPass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Programme:
+    design: Design
+    design_version: int
+    terms: Terms
+    unit: str
+    rewards: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holder:
+    card: WalletPass
+    number: str
+    name: str
+    language: str
+    balance: int
+    carry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shop:
+    merchant_id: int
+    time_zone: ZoneInfo
+    public_url: str
+    places: tuple[Place, ...]
+
+
+def load_face(work: UnitOfWork, pass_id: int, *, keyring: Keyring, public_url: str) -> Face:
+    """The card's face.
+
+    Raises:
+        NotFound: this merchant has no such card, or its programme was never given a design.
+    """
+    found = load_faces(work, [pass_id], keyring=keyring, public_url=public_url)
+    if pass_id not in found:
+        raise NotFound(_("There is no such card."))
+    return found[pass_id]
+
+
+def load_faces(
+    work: UnitOfWork, pass_ids: Sequence[int], *, keyring: Keyring, public_url: str
+) -> dict[int, Face]:
+    """The faces of up to `FACES_MAX` cards of one merchant, by pass id; unknown ones are left out."""
+    if len(pass_ids) > FACES_MAX:
+        raise ValueError(f"at most {FACES_MAX} faces at once")
+    holders = _holders(work, pass_ids)
+    if not holders:
+        return {}
+    shop = _shop(work, public_url)
+    programmes = _programmes(work, sorted({one.card.programme_id for one in holders}))
+    history = _history(work, [one.card.member_id for one in holders])
+    return {
+        one.card.id: Face(
+            design=programme.design,
+            design_version=programme.design_version,
+            content=_content(
+                one,
+                programme,
+                shop=shop,
+                movements=history.get(one.card.member_id, []),
+                keyring=keyring,
+            ),
+            wallet_pass=one.card,
+        )
+        for one in holders
+        if (programme := programmes.get(one.card.programme_id)) is not None
+    }
+
+
+def load_images(work: UnitOfWork, design: Design) -> dict[str, bytes]:
+    """A design's images for Apple, PNG bytes by file name; the caller keeps them per version."""
+    wanted = {
+        name: ref.sha256 for name, ref in design.images.items() if not name.startswith("google-")
+    }
+    table = tables.image
+    rows = work.scope.execute(
+        work.scope.select(table, table.c.sha256, table.c.data).where(
+            table.c.sha256.in_(sorted(set(wanted.values())))
+        )
+    )
+    data = {row.sha256: bytes(row.data) for row in rows}
+    return {str(ImageName(name)): data[sha] for name, sha in wanted.items() if sha in data}
+
+
+def _holders(work: UnitOfWork, pass_ids: Sequence[int]) -> list[_Holder]:
+    card, member, account = tables.wallet_pass, tables.member, tables.account
+    programme = tables.programme
+    rows = work.scope.execute(
+        work.scope.select(
+            card,
+            *columns(card, WalletPass),
+            member.c.number,
+            member.c.name,
+            member.c.language,
+            account.c.balance,
+            account.c.carry,
+        )
+        .join(
+            member,
+            and_(member.c.merchant_id == card.c.merchant_id, member.c.id == card.c.member_id),
+        )
+        .join(
+            programme,
+            and_(
+                programme.c.merchant_id == card.c.merchant_id,
+                programme.c.id == card.c.programme_id,
+            ),
+        )
+        .outerjoin(
+            account,
+            and_(
+                account.c.merchant_id == card.c.merchant_id,
+                account.c.member_id == card.c.member_id,
+                account.c.unit == programme.c.unit,
+            ),
+        )
+        .where(card.c.id.in_(pass_ids))
+    )
+    return [
+        _Holder(
+            card=record_of(WalletPass, row),
+            number=row.number,
+            name=row.name,
+            language=row.language,
+            balance=row.balance or 0,
+            carry=row.carry or 0,
+        )
+        for row in rows
+    ]
+
+
+def _shop(work: UnitOfWork, public_url: str) -> _Shop:
+    merchant, location = tables.merchant, tables.location
+    facts = work.scope.execute(
+        select(merchant.c.time_zone, merchant.c.public_url).where(
+            merchant.c.id == work.scope.merchant
+        )
+    ).one()
+    rows = work.scope.execute(
+        work.scope.select(location, location.c.name, location.c.latitude, location.c.longitude)
+        .where(location.c.archived_at.is_(None), location.c.latitude.is_not(None))
+        .where(location.c.longitude.is_not(None))
+        .order_by(location.c.id)
+        .limit(PLACES_MAX)
+    )
+    return _Shop(
+        merchant_id=work.scope.merchant,
+        time_zone=ZoneInfo(facts.time_zone),
+        public_url=(facts.public_url or public_url).rstrip("/"),
+        places=tuple(
+            Place(name=row.name, latitude=row.latitude, longitude=row.longitude) for row in rows
+        ),
+    )
+
+
+def _programmes(work: UnitOfWork, programme_ids: Sequence[int]) -> dict[int, _Programme]:
+    programme, design, terms = tables.programme, tables.design, tables.terms
+    rows = work.scope.execute(
+        work.scope.select(
+            programme,
+            programme.c.id,
+            programme.c.unit,
+            design.c.version.label("design_version"),
+            design.c.document.label("design_document"),
+            terms.c.version.label("terms_version"),
+            terms.c.document.label("terms_document"),
+        )
+        .join(
+            design,
+            and_(
+                design.c.merchant_id == programme.c.merchant_id,
+                design.c.programme_id == programme.c.id,
+                design.c.version == programme.c.design_version,
+            ),
+        )
+        .join(
+            terms,
+            and_(
+                terms.c.merchant_id == programme.c.merchant_id,
+                terms.c.programme_id == programme.c.id,
+                terms.c.version == programme.c.terms_version,
+            ),
+        )
+        .where(programme.c.id.in_(programme_ids))
+    ).all()
+    rewards = _rewards(work, programme_ids)
+    return {
+        row.id: _Programme(
+            design=from_document(row.design_document),
+            design_version=row.design_version,
+            terms=terms_from_document(row.terms_document, row.terms_version),
+            unit=row.unit,
+            rewards=tuple(rewards.get(row.id, ())),
+        )
+        for row in rows
+    }
+
+
+def _rewards(work: UnitOfWork, programme_ids: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
+    table = tables.reward
+    rows = work.scope.execute(
+        work.scope.select(table, table.c.programme_id, table.c.name, table.c.cost)
+        .where(table.c.programme_id.in_(programme_ids), table.c.active)
+        .order_by(table.c.cost, table.c.id)
+    )
+    found: dict[int, list[tuple[str, int]]] = {}
+    for row in rows:
+        found.setdefault(row.programme_id, []).append((row.name, row.cost))
+    return found
+
+
+def _history(work: UnitOfWork, member_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """The last movements of each member, newest first."""
+    operation, reward, location = tables.operation, tables.reward, tables.location
+    latest = (
+        work.scope.select(
+            operation,
+            operation.c.id,
+            func.row_number()
+            .over(partition_by=operation.c.member_id, order_by=operation.c.id.desc())
+            .label("place"),
+        )
+        .where(operation.c.member_id.in_(sorted(set(member_ids))))
+        .subquery()
+    )
+    rows = work.scope.execute(
+        work.scope.select(
+            operation,
+            operation.c.member_id,
+            operation.c.reason,
+            operation.c.created_at,
+            reward.c.name.label("reward_name"),
+            location.c.name.label("location_name"),
+        )
+        .join(latest, latest.c.id == operation.c.id)
+        .outerjoin(
+            reward,
+            and_(
+                reward.c.merchant_id == operation.c.merchant_id,
+                reward.c.id == operation.c.reward_id,
+            ),
+        )
+        .outerjoin(
+            location,
+            and_(
+                location.c.merchant_id == operation.c.merchant_id,
+                location.c.id == operation.c.location_id,
+            ),
+        )
+        .where(latest.c.place <= HISTORY_LENGTH)
+        .order_by(operation.c.id.desc())
+    )
+    found: dict[int, list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(row.member_id, []).append(row)
+    return found
+
+
+def _content(
+    holder: _Holder,
+    programme: _Programme,
+    *,
+    shop: _Shop,
+    movements: Sequence[Row[Any]],
+    keyring: Keyring,
+) -> Content:
+    card = holder.card
+    lines = _reward_lines(programme.rewards, holder.balance)
+    link = card_link_token(
+        keyring,
+        merchant_id=shop.merchant_id,
+        member_id=card.member_id,
+        generation=card.generation,
+    )
+    with use_language(holder.language):
+        return Content(
+            serial_number=card.serial_number,
+            language=holder.language,
+            member_number=holder.number,
+            member_name=holder.name,
+            barcode=barcode_token(
+                keyring,
+                merchant_id=shop.merchant_id,
+                pass_id=card.id,
+                generation=card.generation,
+            ),
+            unit=programme.unit,
+            balance=holder.balance,
+            goal=programme.terms.goal if isinstance(programme.terms, StampTerms) else None,
+            progress=progress_words(
+                programme.terms, lines, balance=holder.balance, carry=holder.carry
+            ),
+            next_reward=next_reward(lines),
+            rewards=lines[:REWARDS_MAX],
+            rules=explain(programme.terms),
+            history=tuple(_movement(row, shop.time_zone, holder.language) for row in movements),
+            places=shop.places,
+            message="",
+            card_link=f"{shop.public_url}/m/{link}",
+            voided=card.voided_at is not None,
+        )
+
+
+def _reward_lines(rewards: Sequence[tuple[str, int]], balance: int) -> tuple[RewardLine, ...]:
+    return tuple(RewardLine(name=name, cost=cost, due=cost <= balance) for name, cost in rewards)
+
+
+def next_reward(rewards: Sequence[RewardLine]) -> RewardLine | None:
+    """The dearest reward that is ready, else the cheapest that is not; `rewards` cheapest first."""
+    due = [line for line in rewards if line.due]
+    if due:
+        return due[-1]
+    return rewards[0] if rewards else None
+
+
+def progress_words(terms: Terms, rewards: Sequence[RewardLine], *, balance: int, carry: int) -> str:
+    """How far the next reward is, and what is carried, in the current language."""
+    ahead = next((line for line in rewards if not line.due), None)
+    parts = []
+    if ahead is not None:
+        missing = ahead.cost - balance
+        parts.append(
+            ngettext(
+                "%(number)d more stamp: %(reward)s",
+                "%(number)d more stamps: %(reward)s",
+                missing,
+                reward=ahead.name,
+            )
+            if isinstance(terms, StampTerms)
+            else ngettext(
+                "%(number)d more point: %(reward)s",
+                "%(number)d more points: %(reward)s",
+                missing,
+                reward=ahead.name,
+            )
+        )
+    if isinstance(terms, PointsTerms) and carry:
+        parts.append(reasons.carried(carry, terms.currency, terms.points))
+    return "\n".join(parts)
+
+
+def _movement(row: Row[Any], time_zone: ZoneInfo, language: str) -> str:
+    """One line of the history: what, where, and the day by the shop's clock."""
+    what = _short(row.reason, row.reward_name or "")
+    day = format_date(
+        row.created_at.astimezone(time_zone).date(),
+        format="medium",
+        locale=language.replace("-", "_"),
+    )
+    return ", ".join(part for part in (what, row.location_name, day) if part)
+
+
+def _short(reason: Mapping[str, Any], reward_name: str) -> str:
+    said = reasons.sentences(reason, reward_name=reward_name)
+    explained = said[1:2] if reason["rule"] in {"reward", "reverse"} else ()
+    return ", ".join((said[0], *explained))

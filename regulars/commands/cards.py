@@ -10,6 +10,7 @@ import click
 
 from common.actor import SYSTEM
 from common.errors import InvalidInput, WalletError
+from loyalty.context import Loyalty
 from loyalty.enrol import EnrolRequest, enrol
 from loyalty.programmes import programme_by_slug
 from loyalty.read_pass import apple_pass
@@ -18,6 +19,8 @@ from passes.findings import Severity
 from passes.inspect_pass import BUNDLE_BYTES_MAX, inspect_bundle
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
 from signing.verify import signature_complaints
+from storage.unit_of_work import open_work
+from storage.wallet_passes import WalletPass
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 EXIT_FAULT: Final = 1
@@ -58,10 +61,11 @@ def issue(
         raise InvalidInput(
             "There is a member with this contact already; nothing was made.", field="email"
         )
-    facts: dict[str, Any] = {"member_number": member.number, "serial_number": member.serial_number}
+    card = _card(ctx, shop.id, member.member_id)
+    facts: dict[str, Any] = {"member_number": member.number, "serial_number": card.serial_number}
     skipped: dict[str, str] = {}
     try:
-        signed = apple_pass(ctx, shop.id, member.pass_id)
+        signed = apple_pass(ctx, shop.id, card.id)
         if apple is not None:
             _write_whole(apple, signed.data)
             facts["apple"] = str(apple)
@@ -72,10 +76,15 @@ def issue(
     except WalletError as error:
         skipped["google"] = error.message
     facts["skipped"] = skipped
-    lines = [f"Member {member.number}, serial {member.serial_number}"]
+    lines = [f"Member {member.number}, serial {card.serial_number}"]
     lines += [f"{key}: {facts[key]}" for key in ("apple", "save_link") if key in facts]
     lines += [f"{wallet} was left out: {why}" for wallet, why in skipped.items()]
     desk.console.show(facts, *lines)
+
+
+def _card(ctx: Loyalty, merchant_id: int, member_id: int) -> WalletPass:
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        return work.passes.current_of_member(member_id)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

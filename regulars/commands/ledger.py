@@ -16,7 +16,7 @@ from common.ids import new_id
 from common.money import parse_amount
 from loyalty.balance import CardState, card_state
 from loyalty.earn import EarnRequest, earn
-from loyalty.find_member import member_by_number
+from loyalty.find_member import find_by_code
 from loyalty.redeem import RedeemRequest, redeem
 from loyalty.results import OperationResult
 from loyalty.reverse import ReverseRequest, reverse
@@ -40,7 +40,7 @@ def earn_command(
     installation = desk.open()
     shop = chosen(installation, merchant)
     request = EarnRequest(
-        member_id=member_by_number(installation.loyalty, shop.id, member),
+        member_id=find_by_code(installation.loyalty, shop.id, member).member_id,
         amount_minor=parse_amount(amount, shop.currency, max_minor=shop.sale_max_minor),
         visits=None,
         actor=SYSTEM,
@@ -65,7 +65,7 @@ def stamp_command(
     if not (count.isascii() and count.isdigit() and len(count) <= 4):  # noqa: PLR2004 - digits
         raise InvalidInput("Give the number of stamps in digits, like 1.", field="count")
     request = EarnRequest(
-        member_id=member_by_number(installation.loyalty, shop.id, member),
+        member_id=find_by_code(installation.loyalty, shop.id, member).member_id,
         amount_minor=None,
         visits=int(count),
         actor=SYSTEM,
@@ -87,7 +87,7 @@ def redeem_command(
     """Redeem REWARD (its short name) for MEMBER."""
     installation = desk.open()
     shop = chosen(installation, merchant)
-    member_id = member_by_number(installation.loyalty, shop.id, member)
+    member_id = find_by_code(installation.loyalty, shop.id, member).member_id
     request = RedeemRequest(
         member_id=member_id,
         reward_id=_reward(card_state(installation.loyalty, shop.id, member_id), reward),
@@ -129,7 +129,7 @@ def balance_command(desk: Desk, member: str, *, merchant: str | None) -> None:
     """Show what MEMBER's card holds."""
     installation = desk.open()
     shop = chosen(installation, merchant)
-    member_id = member_by_number(installation.loyalty, shop.id, member)
+    member_id = find_by_code(installation.loyalty, shop.id, member).member_id
     state = card_state(installation.loyalty, shop.id, member_id)
     facts = {
         "member_number": state.number,

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -52,7 +52,7 @@ def serve(desk: Desk, *, host: str, port: int, sandbox: bool, insecure_lan: bool
     """
     with _only_one(desk.settings.data), _sandbox(desk, wanted=sandbox) as phones:
         settings = desk.settings
-        told = phones.addresses if phones else {}
+        told: Mapping[str, str] = phones.addresses if phones else {}
         address = settings.environment.public_url or f"http://{_host_for_link(host)}:{port}"
         environment = {PREFIX + "PUBLIC_URL": address, **_as_variables(settings, told)}
         if phones:
@@ -91,7 +91,7 @@ def _host_for_link(host: str) -> str:
     return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound
 
 
-def _as_variables(settings: Settings, told: dict[str, str]) -> dict[str, str]:
+def _as_variables(settings: Settings, told: Mapping[str, str]) -> dict[str, str]:
     """The sandbox's addresses as variables of the child processes; what is set already stays."""
     named = {
         "APNS_URL": "apns_url",

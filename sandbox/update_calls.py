@@ -118,8 +118,9 @@ class UpdateCalls:
 
     def complain(self, phone: IPhone, record: ServiceRecord, text: str) -> None:
         stamp = datetime.fromtimestamp(self._phones.clock.now_s(), UTC)
-        self._phones.events.add("complained", phone=phone.id, text=text)
         web_service.write_log(record.web_service_url, [f"[{stamp:%Y-%m-%d %H:%M:%S} +0000] {text}"])
+        # Told last, so that whoever waits for it finds the line in the server's log.
+        self._phones.events.add("complained", phone=phone.id, text=text)
 
     def _failed(
         self, phone: IPhone, record: ServiceRecord, task: str, fault: ServiceFault, *,

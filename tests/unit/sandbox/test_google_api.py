@@ -275,7 +275,7 @@ def test_unknown_faults_are_refused_by_name(sandbox: SandboxProcess) -> None:
         ({"apns": {"status": 200}}, "between 400 and 599"),
         ({"apns": {"kind": "drop", "count": -1}}, "0 or more"),
         ({"apns": {"kind": "drop", "who": 1}}, "unknown who"),
-        ([], "send an object"),
+        ([1], "send a JSON object"),
     ):
         answer = requests.post(url, json=body, timeout=10)
         assert answer.status_code == 400

@@ -184,11 +184,6 @@ class WalletPasses:
         row = self._scope.execute(wanted).first()
         return None if row is None else record_of(PassType, row)
 
-    def make_current(self, pass_type_id: int) -> None:
-        """New cards are made for this pass type from now on."""
-        table = tables.pass_type
-        self._scope.execute(self._scope.update(table).values(current=table.c.id == pass_type_id))
-
     def pass_type(self, pass_type_id: int) -> PassType:
         """The pass type.
 
@@ -210,8 +205,9 @@ class WalletPasses:
         return None if row is None else record_of(PassType, row)
 
     def add_certificate(self, certificate: AppleCertificate) -> None:
-        """Store a certificate beside the older ones; the newest signs and pushes."""
+        """Store a certificate beside the older ones; the newest signs, and pushes flow again."""
         self._scope.execute(self._scope.insert(tables.apple_certificate, **values_of(certificate)))
+        Breakers(self._scope).close("apple")
 
     def newest_certificate(self, pass_type_id: int) -> AppleCertificate | None:
         """The certificate that ends last, of those added last."""
@@ -267,20 +263,6 @@ class WalletPasses:
             self._scope.execute(
                 self._scope.select(table, func.count()).where(
                     table.c.voided_at.is_(None), table.c.google_object_id.is_not(None)
-                )
-            ).scalar_one()
-        )
-
-    def count_google(self) -> int:
-        """How many cards of this merchant have an object at Google."""
-        table = tables.wallet_pass
-        return int(
-            self._scope.execute(
-                select(func.count())
-                .select_from(table)
-                .where(
-                    table.c.merchant_id == self._scope.merchant,
-                    table.c.google_object_id.is_not(None),
                 )
             ).scalar_one()
         )

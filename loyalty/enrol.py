@@ -18,12 +18,13 @@ from datetime import timedelta
 from typing import Final
 
 from common.actor import Actor
-from common.errors import Conflict, InvalidInput, InvalidInputs, NotAllowed
+from common.errors import Conflict, InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from common.ids import new_id
 from loyalty.contacts import clean_name, fold_name, normalise_email, normalise_phone
 from loyalty.context import Loyalty
 from loyalty.new_card import card_token, make_card
+from loyalty.posting import MerchantSuspended
 from signing.keyring import Keyring
 from signing.sealing import blind_index, seal
 from signing.tokens import member_number
@@ -45,12 +46,6 @@ class NotOpen(Conflict):
     """This programme takes no new members at the moment."""
 
     code = "programme_not_open"
-
-
-class MerchantSuspended(NotAllowed):
-    """This shop's cards are paused at the moment."""
-
-    code = "merchant_suspended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

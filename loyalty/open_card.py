@@ -12,11 +12,11 @@ from common.actor import Actor, ActorKind
 from common.errors import NotFound
 from common.i18n import current_language
 from common.i18n import gettext as _
-from loyalty.balance import card_state
+from loyalty.balance import CardState, card_state
 from loyalty.context import Loyalty
-from loyalty.enrol import WORDING_VERSION, MerchantSuspended
+from loyalty.enrol import WORDING_VERSION
 from loyalty.new_card import CARD, card_token
-from loyalty.results import CardState
+from loyalty.posting import MerchantSuspended
 from loyalty.wallets import Wallets, wallets_of
 from passes.web_card import CardView, card_view
 from signing.tokens import equal, token_hash

@@ -1,0 +1,133 @@
+"""The card door: `/m/<token>`, a member's personal link. It reads; only Google's button writes.
+
+Not done here: what a pass says and how it is signed (loyalty.read_pass, loyalty.save_to_google).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from werkzeug.http import http_date
+
+from common.errors import DeliveryError, NotFound, TooMany, Unavailable, WalletError
+from common.i18n import gettext as _
+from loyalty.new_phone import LinkSpent, check_new_phone_link, spend_new_phone_link
+from loyalty.open_card import DeadCard, OpenCard, agree_to_google, find_card, open_card
+from loyalty.posting import MerchantSuspended
+from loyalty.read_pass import apple_pass
+from loyalty.save_to_google import google_save_link
+from passes.barcodes import qr_svg
+from web.errors import answer, wants_json
+from web.languages import choose
+from web.security import address
+from web.services import services
+from web.throttle import (
+    CARD_MISS,
+    NEW_PHONE,
+    PASS_FETCH,
+    SAVE_ADDRESS,
+    SAVE_CARD,
+    Limit,
+    throttle,
+)
+from web.wallet_buttons import wallet_buttons
+
+PKPASS: Final = "application/vnd.apple.pkpass"
+
+blueprint = Blueprint("card", __name__)
+
+
+@blueprint.get("/m/<token>")
+def show(token: str) -> ResponseReturnValue:
+    """The card with its code, balance and history."""
+    return _page(open_card(services().loyalty, token))
+
+
+@blueprint.get("/m/<token>/apple.pkpass")
+def apple(token: str) -> ResponseReturnValue:
+    """The signed pass, as Safari hands it to Wallet."""
+    ctx = services().loyalty
+    card = find_card(ctx, token)
+    throttle(PASS_FETCH, card.pass_id)
+    signed = apple_pass(ctx, card.merchant_id, card.pass_id)
+    response = Response(signed.data, mimetype=PKPASS)
+    response.headers["Content-Disposition"] = 'inline; filename="card.pkpass"'
+    response.headers["Last-Modified"] = http_date(signed.last_modified_s)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/m/<token>/google")
+def google(token: str) -> ResponseReturnValue:
+    """Put the card at Google and go on to Google's own page."""
+    ctx = services().loyalty
+    throttle(SAVE_ADDRESS, address())
+    card = find_card(ctx, token)
+    throttle(SAVE_CARD, card.pass_id)
+    agree_to_google(ctx, card)
+    try:
+        link = google_save_link(ctx, card.merchant_id, card.member_id)
+    except (DeliveryError, Unavailable, NotFound) as error:
+        if wants_json():
+            raise
+        return _page(open_card(ctx, token), trouble=error.message), error.status
+    return redirect(link, 303)
+
+
+@blueprint.get("/m/again/<token>")
+def again(token: str) -> ResponseReturnValue:
+    """The button that brings the same card to this phone; looking changes nothing."""
+    check_new_phone_link(services().loyalty, token)
+    return render_template("card/again.html", token=token)
+
+
+@blueprint.post("/m/again/<token>")
+def spend_again(token: str) -> ResponseReturnValue:
+    """Spend the link, once, and show the card."""
+    card_token = spend_new_phone_link(services().loyalty, token)
+    return redirect(url_for(".show", token=card_token), 303)
+
+
+@blueprint.errorhandler(DeadCard)
+def _dead(error: WalletError) -> ResponseReturnValue:
+    return _kind_page("card/dead.html", error, limit=CARD_MISS)
+
+
+@blueprint.errorhandler(LinkSpent)
+def _spent(error: WalletError) -> ResponseReturnValue:
+    return _kind_page("card/spent.html", error, limit=NEW_PHONE)
+
+
+@blueprint.errorhandler(MerchantSuspended)
+def _paused(error: WalletError) -> ResponseReturnValue:
+    return _kind_page("card/paused.html", error)
+
+
+def _kind_page(
+    template: str, error: WalletError, *, limit: Limit | None = None
+) -> ResponseReturnValue:
+    try:
+        if limit:
+            throttle(limit, address())
+    except TooMany as too_many:
+        return answer(too_many)
+    if wants_json():
+        return answer(error)
+    return render_template(template, error=error), error.status
+
+
+def _page(card: OpenCard, *, trouble: str = "") -> str:
+    choose(card.language, time_zone=card.time_zone)
+    code = ""
+    if card.view.barcode:
+        code = qr_svg(card.view.barcode, title=_("The code of your card, for the till"))
+    return render_template(
+        "card/card.html",
+        card=card,
+        buttons=wallet_buttons(card.token, card.wallets, sandbox=card.sandbox),
+        code=Markup(code),  # noqa: S704 - drawn from our own token
+        trouble=trouble,
+    )

@@ -1,0 +1,166 @@
+"""The join door: `/j/<code>`, a public page for a phone at the counter.
+
+Rules (DESIGN 8, reliability C2):
+- Buckets per address and per shop, a field that only robots fill, and a signed minimum time.
+- A contact that joined before gets the very same answer as a new one. Its buttons lead nowhere,
+  to a page that says staff hand the card over; only who already has the card learns nothing new.
+- Sent twice is joined once: the form carries a number that enrol remembers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from common.actor import Actor, ActorKind
+from common.clock import from_micros, to_micros
+from common.errors import InvalidInput, TooMany, WalletError
+from common.i18n import current_language
+from common.i18n import gettext as _
+from loyalty.enrol import EnrolRequest, NotOpen, enrol
+from loyalty.open_join import JoinPage, UnknownJoinCode, open_join
+from loyalty.posting import MerchantSuspended
+from loyalty.tokens import new_token
+from web.errors import answer, wants_json
+from web.forms import Form, flag, refused, shown, text
+from web.security import address
+from web.services import services
+from web.throttle import CARD_MISS, JOIN_ADDRESS, JOIN_SHOP, throttle
+from web.wallet_buttons import wallet_buttons
+
+# Nobody reads and fills a form in less; a script waits for it by itself.
+FILL_TIME_MIN: Final = timedelta(seconds=1)
+FORM_LIFE: Final = timedelta(hours=1)
+TRAP: Final = "company"
+_TOKEN: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+
+blueprint = Blueprint("join", __name__)
+
+
+@blueprint.get("/j/<code>")
+def show(code: str) -> ResponseReturnValue:
+    """The form."""
+    page = open_join(services().loyalty, code)
+    return _form(page, shown())
+
+
+@blueprint.post("/j/<code>")
+def join(code: str) -> ResponseReturnValue:
+    """Join, and go on to the page with the wallet buttons."""
+    page = open_join(services().loyalty, code)
+    throttle(JOIN_ADDRESS, f"{page.merchant_id}|{address()}")
+    throttle(JOIN_SHOP, page.merchant_id)
+    if text(TRAP):
+        return _welcome(page, new_token())
+    try:
+        form_key = _checked_seal(page)
+        token = _enrol(page, form_key=form_key)
+    except InvalidInput as error:
+        if wants_json():
+            raise
+        return _form(page, refused(error)), error.status
+    return _welcome(page, token)
+
+
+@blueprint.get("/j/<code>/welcome")
+def welcome(code: str) -> ResponseReturnValue:
+    """The page after joining, the same for everybody."""
+    page = open_join(services().loyalty, code)
+    token = request.args.get("card", "")
+    if not _TOKEN.fullmatch(token):
+        return redirect(url_for(".show", code=page.code))
+    buttons = wallet_buttons(token, page.wallets, sandbox=page.sandbox)
+    return render_template("join/welcome.html", page=page, buttons=buttons, token=token)
+
+
+@blueprint.errorhandler(UnknownJoinCode)
+def _unknown(error: WalletError) -> ResponseReturnValue:
+    try:
+        throttle(CARD_MISS, address())
+    except TooMany as too_many:
+        return answer(too_many)
+    return _closed(error)
+
+
+@blueprint.errorhandler(NotOpen)
+@blueprint.errorhandler(MerchantSuspended)
+def _closed(error: WalletError) -> ResponseReturnValue:
+    if wants_json():
+        return answer(error)
+    return render_template("join/closed.html", error=error), error.status
+
+
+def _enrol(page: JoinPage, *, form_key: str) -> str:
+    """The token of the new card's link, or one that opens nothing for a known contact."""
+    done = enrol(
+        services().loyalty,
+        page.merchant_id,
+        EnrolRequest(
+            programme_id=page.programme_id,
+            name=text("name"),
+            email=text("email"),
+            phone=text("phone"),
+            language=current_language(),
+            offers=flag("offers"),
+            source="join",
+            actor=Actor(kind=ActorKind.MEMBER),
+            form_key=form_key,
+        ),
+    )
+    return done.card_token or new_token()
+
+
+def _welcome(page: JoinPage, token: str) -> ResponseReturnValue:
+    return redirect(url_for(".welcome", code=page.code, card=token), 303)
+
+
+def _form(page: JoinPage, form: Form) -> str:
+    contact = page.asks["email"] != "off" or page.asks["phone"] != "off"
+    return render_template(
+        "join/join.html",
+        page=page,
+        form=form,
+        seal=_new_seal(page),
+        trap=TRAP,
+        asks_contact=contact,
+        fill_time_ms=int(FILL_TIME_MIN.total_seconds() * 1000),
+    )
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(services().settings.secret_key, salt="join-form")
+
+
+def _new_seal(page: JoinPage) -> str:
+    facts = [page.programme_id, new_token(), to_micros(services().loyalty.clock.now())]
+    sealed = _signer().dumps(facts)
+    return sealed.decode() if isinstance(sealed, bytes) else sealed
+
+
+def _checked_seal(page: JoinPage) -> str:
+    """The form's number.
+
+    Raises:
+        InvalidInput: forged, of another card, filled by no human hand, or a page left open long.
+    """
+    try:
+        programme_id, key, made = _signer().loads(request.form.get("seal", ""))
+        age = services().loyalty.clock.now() - from_micros(made)
+    except (BadSignature, ValueError, TypeError) as error:
+        raise _again() from error
+    if programme_id != page.programme_id or age > FORM_LIFE:
+        raise _again()
+    if age < FILL_TIME_MIN:
+        raise InvalidInput(_("That was quick. Please press the button once more."), field="seal")
+    return str(key)
+
+
+def _again() -> InvalidInput:
+    return InvalidInput(
+        _("This page was open for long. Please press the button once more."), field="seal"
+    )

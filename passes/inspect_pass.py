@@ -97,7 +97,7 @@ def _unpacked(data: bytes) -> tuple[dict[str, bytes], list[Finding]]:
     except (*_READ_FAULTS, ValueError, UnicodeError) as error:
         raise _NotReadable(_damaged("")) from error
     with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [m for m in archive.infolist() if not m.filename.endswith("/")]
         found = list(_directory(members))
         if any(finding.code in _STOPS for finding in found):
             raise _NotReadable(next(f for f in found if f.code in _STOPS))

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from passes.apple import pass_document
+from passes.document_rules import check_document
+from passes.findings import Severity
+from tests.support.cards import a_content, a_design, an_apple_identity
+
+GOOD = pass_document(a_design(), a_content(), an_apple_identity())
+FIELD = {"key": "x", "value": "y"}
+
+
+def spoilt(path, value):
+    """The good pass with one thing changed; `...` removes."""
+    document = copy.deepcopy(GOOD)
+    inner = document
+    *steps, last = path
+    for step in steps:
+        inner = inner[step]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return document
+
+
+def header(**members):
+    return (("storeCard", "headerFields"), [FIELD | members])
+
+
+def back(**members):
+    return (("storeCard", "backFields"), [FIELD | members])
+
+
+BROKEN = [
+    ("key_missing", (("serialNumber",), ...)),
+    ("key_missing", (("formatVersion",), ...)),
+    ("type_wrong", (("serialNumber",), 12)),
+    ("type_wrong", (("formatVersion",), True)),
+    ("type_wrong", (("voided",), "true")),
+    ("type_wrong", (("barcodes",), {})),
+    ("type_wrong", (("storeCard",), [])),
+    ("format_version", (("formatVersion",), 2)),
+    ("pass_type", (("passTypeIdentifier",), "com.example.bean")),
+    ("text_empty", (("serialNumber",), "")),
+    ("key_misspelt", (("exprirationDate",), "2027-01-31T18:00:00Z")),
+    ("key_misspelt", (("webServiceUrl",), "https://x.example")),
+    ("null", (("logoText",), None)),
+    ("null", (("storeCard", "headerFields", 0, "label"), None)),
+    ("style", (("storeCard",), ...)),
+    ("style", (("coupon",), {})),
+    ("colour", (("backgroundColor",), "#ffffff")),
+    ("colour", (("labelColor",), "rgb(1, 2, 256)")),
+    ("barcode_format", (("barcodes",), [{"format": "QR", "message": "x"}])),
+    ("barcode_format", (("barcodes",), ["QR"])),
+    ("barcode_message", (("barcodes", 0, "message"), "")),
+    ("barcode_message", (("barcodes", 0, "message"), "咖啡")),
+    ("barcode_message", (("barcodes", 0, "messageEncoding"), "no-such-code")),
+    ("date", (("expirationDate",), "2027-01-31T18:00:00")),
+    ("date", (("expirationDate",), "31.1.2027")),
+    ("date", (("relevantDates",), [{"date": "tomorrow"}])),
+    ("too_many", (("locations",), [{"latitude": 1, "longitude": 1}] * 11)),
+    ("location", (("locations",), [{"latitude": 91, "longitude": 0}])),
+    ("location", (("locations",), [{"latitude": "1", "longitude": 0}])),
+    ("location", (("locations",), [{"latitude": float("nan"), "longitude": 0}])),
+    ("web_service_half", (("authenticationToken",), ...)),
+    ("web_service_half", (("webServiceURL",), ...)),
+    ("token_short", (("authenticationToken",), "short")),
+    ("web_service_not_https", (("webServiceURL",), "http://cards.example")),
+    ("web_service_not_https", (("webServiceURL",), "https://")),
+    ("web_service_not_https", (("webServiceURL",), "https://[")),
+    ("web_service_version", (("webServiceURL",), "https://cards.example/apple/v1/")),
+    ("fields_too_many", (("storeCard", "headerFields"), [FIELD | {"key": n} for n in "abcd"])),
+    ("fields_too_many", (("storeCard", "secondaryFields"), [FIELD | {"key": n} for n in "abcd"])),
+    ("fields_too_many", (("storeCard", "primaryFields"), [FIELD, FIELD | {"key": "z"}])),
+    ("type_wrong", (("storeCard", "backFields"), {})),
+    ("type_wrong", (("storeCard", "backFields"), ["x"])),
+    ("type_wrong", back(value=True)),
+    ("type_wrong", back(value=[])),
+    ("type_wrong", back(key="")),
+    ("type_wrong", back(label=3)),
+    ("key_misspelt", back(lable="x")),
+    ("key_misspelt", (("storeCard", "backfields"), [])),
+    ("field_key_twice", back(key="balance")),
+    ("change_message", back(changeMessage="New!")),
+    ("alignment", back(textAlignment="PKTextAlignmentLeft")),
+    ("alignment", header(textAlignment="left")),
+    ("detectors", back(dataDetectorTypes="PKDataDetectorTypeLink")),
+    ("detectors", back(dataDetectorTypes=["Link"])),
+    ("date_style_half", back(dateStyle="PKDateStyleShort")),
+    ("number_as_text", header(value="12", numberStyle="PKNumberStyleDecimal")),
+    ("markup", back(attributedValue="<b>x</b>")),
+]
+
+
+def codes(document, names=("icon.png",)):
+    return {finding.code for finding in check_document(document, names)}
+
+
+def test_a_good_pass_has_no_finding():
+    assert check_document(GOOD, {"icon.png"}) == []
+
+
+@pytest.mark.parametrize(("code", "change"), BROKEN)
+def test_each_broken_rule_is_a_fault_with_a_place_and_a_mend(code, change):
+    found = [f for f in check_document(spoilt(*change), {"icon.png"}) if f.code == code]
+
+    assert found
+    for finding in found:
+        assert finding.severity is Severity.FAULT
+        assert finding.place.startswith("pass.json")
+        assert finding.rule
+        assert finding.mend
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("key_unknown", (("zebra",), 1)),
+        ("barcode_single", (("barcode",), {"format": "PKBarcodeFormatQR", "message": "x"})),
+        ("contrast", (("foregroundColor",), "rgb(40, 70, 60)")),
+        ("web_service_loopback", (("webServiceURL",), "http://127.0.0.1:8000/apple")),
+    ],
+)
+def test_what_a_phone_forgives_is_a_warning(code, change):
+    found = check_document(spoilt(*change), {"icon.png"})
+
+    assert [(f.code, f.severity) for f in found] == [(code, Severity.WARNING)]
+
+
+def test_a_misspelt_key_is_told_with_the_right_one():
+    (finding,) = check_document(spoilt(("sharingProhibted",), True), {"icon.png"})
+
+    assert finding.mend == "Write sharingProhibited."
+
+
+def test_a_missing_icon_is_a_fault():
+    assert codes(GOOD, names=("logo.png",)) == {"icon_missing"}
+
+
+def test_null_inside_user_info_is_the_apps_own():
+    assert codes(spoilt(("userInfo",), {"a": None})) == set()
+
+
+@pytest.mark.parametrize("document", [{}, {"storeCard": None}, {"storeCard": {"backFields": None}}])
+def test_any_object_gets_an_answer(document):
+    assert check_document(document, ())

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import warnings
+import zipfile
+
+import pytest
+
+from passes.apple import pass_document
+from passes.bundle import build_bundle, pack_images
+from passes.findings import Severity, fault, faults
+from passes.images import default_images
+from passes.inspect_pass import inspect_bundle
+from tests.support.cards import a_content, a_design, a_picture, an_apple_identity
+
+DOCUMENT = pass_document(a_design(), a_content(), an_apple_identity())
+IMAGES = {name: image.data for name, image in default_images(a_design()).items()}
+GOOD = build_bundle(DOCUMENT, pack_images(IMAGES), sign=lambda _manifest: b"signature")
+
+
+def repacked(*, manifest=None, compression=zipfile.ZIP_DEFLATED, **changes):
+    """The good pass zipped anew with members changed (None removes), manifest made to fit."""
+    with zipfile.ZipFile(io.BytesIO(GOOD)) as archive:
+        files = {n: archive.read(n) for n in archive.namelist() if n != "manifest.json"}
+    files = {n: d for n, d in (files | changes).items() if d is not None}
+    listed = {n: hashlib.sha1(d).hexdigest() for n, d in files.items() if n != "signature"}
+    files["manifest.json"] = json.dumps(listed).encode() if manifest is None else manifest(listed)
+    return zipped(files.items(), compression=compression)
+
+
+def zipped(entries, *, compression=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of doubled names, which is the point
+        with zipfile.ZipFile(out, "w", compression) as archive:
+            for name, data in entries:
+                archive.writestr(name, data)
+    return out.getvalue()
+
+
+def codes(data, **options):
+    return [finding.code for finding in inspect_bundle(data, **options)]
+
+
+def test_a_good_pass_has_no_finding_stored_or_deflated():
+    assert inspect_bundle(GOOD) == []
+    assert inspect_bundle(repacked()) == []
+
+
+def test_the_signature_is_judged_by_who_can():
+    seen = []
+
+    def verify(manifest, signature):
+        seen.append((manifest[:1], signature))
+        return [fault("signature", "signature", rule="r", mend="m")]
+
+    assert codes(GOOD, verify=verify) == ["signature"]
+    assert seen == [(b"{", b"signature")]
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        ("zip_damaged", b""),
+        ("zip_damaged", b"PK\x03\x04 and nothing"),
+        ("zip_damaged", GOOD[:-40]),
+        ("zip_too_large", bytes(20 * 1024 * 1024 + 1)),
+        ("zip_too_large", zipped([("a", bytes(11 * 2**20))], compression=zipfile.ZIP_DEFLATED)),
+        ("zip_too_many", zipped([(f"{n}.png", b"") for n in range(201)])),
+        ("file_missing", repacked(signature=None)),
+        ("file_missing", repacked(**{"pass.json": None})),
+        ("icon_missing", repacked(**{"icon.png": None})),
+        ("json", repacked(**{"pass.json": b"not json"})),
+        ("json", repacked(**{"pass.json": b"[1]"})),
+        ("json", repacked(**{"pass.json": b"[" * 100_000})),
+        ("json", repacked(**{"pass.json": b'{"a":NaN}'})),
+        ("json", repacked(**{"pass.json": "\ufeff{}".encode()})),
+        ("json", repacked(**{"pass.json": b'{"a":"\xff"}'})),
+        ("json", repacked(manifest=lambda _listed: b"[]")),
+        ("json_key_twice", repacked(**{"pass.json": b'{"a":1,"a":2}'})),
+        ("junk", repacked(**{"__MACOSX/._icon.png": b""})),
+        ("junk", repacked(**{".DS_Store": b""})),
+        ("path", repacked(**{"../../etc/passwd": b"x"})),
+        ("path", repacked(**{"/etc/passwd": b"x"})),
+        ("stray", repacked(**{"notes.txt": b"x"})),
+        ("image_not_png", repacked(**{"icon.png": a_picture(38, 38, kind="JPEG")})),
+        ("image_not_png", repacked(**{"logo.png": b"text"})),
+        ("image_large", repacked(**{"logo.png": a_picture(321, 100)})),
+        ("strings_encoding", repacked(**{"fr.lproj/pass.strings": b'"a" = "\xe9";'})),
+        ("not_in_manifest", repacked(manifest=lambda m: json.dumps({}).encode())),
+        ("manifest_names_nothing", repacked(manifest=lambda m: json.dumps(m | {"x": 1}).encode())),
+        (
+            "manifest_digest",
+            repacked(manifest=lambda m: json.dumps(m | {"pass.json": "0" * 40}).encode()),
+        ),
+        (
+            "manifest_digest_form",
+            repacked(manifest=lambda m: json.dumps(m | {"pass.json": "0" * 64}).encode()),
+        ),
+        ("name_twice", zipped([("pass.json", b"{}"), ("pass.json", b"{}")])),
+    ],
+)
+def test_each_broken_rule_of_the_file_is_named(code, data):
+    found = {finding.code: finding for finding in inspect_bundle(data)}
+
+    assert code in found
+    assert found[code].rule
+    assert found[code].mend
+
+
+def test_a_wrong_byte_in_a_member_is_found():
+    at = GOOD.index(b"Bean Club")
+    damaged = GOOD[:at] + b"X" + GOOD[at + 1 :]
+
+    assert codes(damaged) == ["zip_damaged"]
+
+
+def test_translations_in_either_encoding_are_fine():
+    text = '"a" = "é";'
+
+    assert codes(repacked(**{"fr.lproj/pass.strings": text.encode("utf-16")})) == []
+    assert codes(repacked(**{"fr.lproj/pass.strings": text.encode()})) == []
+
+
+def test_a_bomb_is_not_unpacked():
+    bomb = zipped([(f"{n}.png", bytes(9 * 2**20)) for n in range(6)], compression=8)
+
+    assert len(bomb) < 2**20
+    assert codes(bomb) == ["zip_too_large"]
+
+
+def test_an_encrypted_member_is_refused():
+    data = bytearray(GOOD)
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 8] |= 1
+
+    assert "zip_encrypted" in codes(bytes(data))
+
+
+def test_damage_anywhere_gives_findings_and_never_an_error():
+    dice = random.Random(3)
+    small = repacked(**{name: None for name in IMAGES if name != "icon.png"})
+    for _ in range(500):
+        data = bytearray(small)
+        for _ in range(dice.randint(1, 6)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        inspect_bundle(bytes(data))
+
+
+def test_warnings_alone_are_no_fault():
+    found = inspect_bundle(repacked(**{"notes.txt": b"x"}))
+
+    assert [finding.severity for finding in found] == [Severity.WARNING]
+    assert faults(found) == []

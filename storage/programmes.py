@@ -22,7 +22,7 @@ from ledger.terms import Terms, terms_from_document, terms_to_document
 from passes.design import Design, from_document, to_document
 from storage.records import columns, maybe_record, record_of, values_of
 from storage.scope import Scope
-from storage.tables import design, image, merchant, programme, reward, terms
+from storage.tables import account, design, image, merchant, programme, reward, terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,19 @@ class Programmes:
     def rename(self, programme_id: int, name: str) -> None:
         """Give a programme another name; its slug stays."""
         self._change(programme_id, name=name)
+
+    def set_unit(self, programme_id: int, unit: str) -> None:
+        """Let a programme that nobody joined yet count something else."""
+        self._change(programme_id, unit=str(unit))
+
+    def has_accounts(self, programme_id: int, unit: str) -> bool:
+        """Whether the programme's own accounts of a unit are open."""
+        query = self._scope.select(account, account.c.id).where(
+            account.c.programme_id == programme_id,
+            account.c.member_id.is_(None),
+            account.c.unit == str(unit),
+        )
+        return self._scope.execute(query.limit(1)).first() is not None
 
     def set_questions(self, programme_id: int, *, name: str, email: str, phone: str) -> None:
         """Say what the join page asks for."""

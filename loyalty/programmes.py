@@ -1,0 +1,267 @@
+"""Programmes: begin one, change its rule, and say what its join page asks for.
+
+Rules: a rule is never changed in place; a new version counts from the next movement on. A card
+that counts points cannot turn to stamps while somebody holds it, because what they saved would
+lose its meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from common.actor import Actor
+from common.errors import Conflict, InvalidInput, InvalidInputs
+from common.i18n import gettext as _
+from common.ids import new_id
+from ledger.terms import StampTerms, Terms, check_terms, explain, terms_to_document, unit_of
+from loyalty.context import Loyalty
+from loyalty.slugs import check_slug
+from passes.design import Design, check_design
+from passes.images import default_images
+from signing.tokens import join_code
+from storage.merchants import Merchant
+from storage.programmes import Programme, Reward
+from storage.unit_of_work import UnitOfWork, open_work, run_work
+
+FULL_CARD: Final = "full-card"
+"""The slug of the reward that a stamp card's rule brings by itself."""
+
+
+class Ask(StrEnum):
+    """How the join page asks for something."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammeView:
+    """A programme as the console shows it."""
+
+    id: int
+    slug: str
+    name: str
+    unit: str
+    terms: Terms
+    rules: tuple[str, ...]
+    rewards: tuple[Reward, ...]
+    join_code: str
+    ask: dict[str, str]
+    draft_version: int
+    design_version: int
+    published_at: datetime | None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the draft differs from what cards show."""
+        return self.draft_version != self.design_version
+
+
+def add_programme(
+    ctx: Loyalty,
+    merchant_id: int,
+    *,
+    slug: str,
+    name: str,
+    terms: Terms,
+    design: Design | None = None,
+    actor: Actor,
+) -> int:
+    """Begin a programme with its rule and a draft card; its id is returned.
+
+    Raises:
+        InvalidInputs: fields that cannot be used.
+        Conflict: the slug is taken.
+    """
+    check_slug(slug)
+    check_terms(terms)
+    programme_id = new_id()
+
+    def action(work: UnitOfWork) -> int:
+        look = design or _first_design(work.merchants.get(), name)
+        check_design(look)
+        new = _programme(ctx, programme_id, slug=slug, name=name, unit=unit_of(terms))
+        work.programmes.add(new)
+        work.programmes.add_terms(programme_id, terms)
+        work.directory.add_name("join", new.join_code, programme_id)
+        work.books.open_programme(programme_id, new.unit)
+        work.programmes.save_draft(programme_id, with_default_images(work, look))
+        _keep_full_card_reward(work, programme_id, terms)
+        _note(work, actor, "programme.add", programme_id)
+        return programme_id
+
+    return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def change_terms(
+    ctx: Loyalty, merchant_id: int, programme_id: int, terms: Terms, *, actor: Actor
+) -> int:
+    """Let another rule count from now on; the version is returned, the present one if equal.
+
+    Raises:
+        InvalidInputs: with the form's field names.
+        Conflict: points would turn to stamps, or back, while cards are out.
+    """
+    check_terms(terms)
+
+    def action(work: UnitOfWork) -> int:
+        programme = work.programmes.get(programme_id)
+        present = work.programmes.terms(programme_id)
+        if terms_to_document(present) == terms_to_document(terms):
+            return programme.terms_version
+        _change_unit(work, programme, unit_of(terms))
+        version = work.programmes.add_terms(programme_id, terms)
+        _keep_full_card_reward(work, programme_id, terms)
+        work.deliveries.bump_programme(programme_id, reason="terms")
+        _note(work, actor, "terms.change", programme_id, version=version)
+        return version
+
+    return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def set_join_fields(
+    ctx: Loyalty,
+    merchant_id: int,
+    programme_id: int,
+    *,
+    name: str,
+    email: str,
+    phone: str,
+    actor: Actor,
+) -> None:
+    """Say what the join page asks for: each `off`, `optional` or `required`.
+
+    Raises:
+        InvalidInputs: another word.
+    """
+    wanted = {"ask_name": name, "ask_email": email, "ask_phone": phone}
+    complaints = [
+        InvalidInput(_("Choose off, optional or required."), field=field)
+        for field, value in wanted.items()
+        if value not in set(Ask)
+    ]
+    if complaints:
+        raise InvalidInputs(complaints)
+
+    def action(work: UnitOfWork) -> None:
+        work.programmes.get(programme_id)
+        work.programmes.set_questions(programme_id, name=name, email=email, phone=phone)
+        _note(work, actor, "programme.questions", programme_id, **wanted)
+
+    run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def list_programmes(ctx: Loyalty, merchant_id: int) -> list[ProgrammeView]:
+    """The merchant's programmes, the oldest first."""
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        return [_view(work, programme) for programme in work.programmes.all()]
+
+
+def read_programme(ctx: Loyalty, merchant_id: int, programme_id: int) -> ProgrammeView:
+    """One programme.
+
+    Raises:
+        NotFound: it is not this merchant's.
+    """
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        return _view(work, work.programmes.get(programme_id))
+
+
+def with_default_images(work: UnitOfWork, design: Design) -> Design:
+    """The design with the letter pictures that stand in for a logo, kept."""
+    images = dict(design.images)
+    for name, rendered in default_images(design).items():
+        if name not in images:
+            work.programmes.put_image(rendered.data, "image/png", rendered.width, rendered.height)
+            images[name] = rendered.ref
+    return replace(design, images=images)
+
+
+def _view(work: UnitOfWork, programme: Programme) -> ProgrammeView:
+    terms = work.programmes.terms(programme.id)
+    return ProgrammeView(
+        id=programme.id,
+        slug=programme.slug,
+        name=programme.name,
+        unit=programme.unit,
+        terms=terms,
+        rules=explain(terms),
+        rewards=tuple(work.programmes.rewards(programme.id)),
+        join_code=programme.join_code,
+        ask={
+            "name": programme.ask_name,
+            "email": programme.ask_email,
+            "phone": programme.ask_phone,
+        },
+        draft_version=work.programmes.draft(programme.id).version,
+        design_version=programme.design_version,
+        published_at=programme.published_at,
+    )
+
+
+def _programme(ctx: Loyalty, programme_id: int, *, slug: str, name: str, unit: str) -> Programme:
+    return Programme(
+        id=programme_id,
+        slug=slug,
+        name=name.strip(),
+        unit=str(unit),
+        join_code=join_code(),
+        created_at=ctx.clock.now(),
+    )
+
+
+def _first_design(merchant: Merchant, name: str) -> Design:
+    return Design(programme_name=name.strip(), organization_name=merchant.name)
+
+
+def _change_unit(work: UnitOfWork, programme: Programme, unit: str) -> None:
+    if programme.unit == unit:
+        return
+    if work.reports.member_count(programme.id):
+        raise Conflict(
+            _(
+                "Cards of this programme are out, so points cannot turn to stamps. "
+                "Change the numbers of the rule, or begin a new programme."
+            )
+        )
+    if not work.programmes.has_accounts(programme.id, unit):
+        work.books.open_programme(programme.id, unit)
+    work.programmes.set_unit(programme.id, unit)
+
+
+def _keep_full_card_reward(work: UnitOfWork, programme_id: int, terms: Terms) -> None:
+    """A stamp card's free one is a reward like any other, so that it is redeemed like any other."""
+    known = work.programmes.reward_by_slug(programme_id, FULL_CARD)
+    if not isinstance(terms, StampTerms):
+        if known is not None and known.active:
+            work.programmes.update_reward(replace(known, active=False))
+        return
+    if known is not None:
+        work.programmes.update_reward(replace(known, cost=terms.goal, active=True))
+        return
+    work.programmes.add_reward(
+        Reward(
+            id=new_id(),
+            programme_id=programme_id,
+            slug=FULL_CARD,
+            name=_("One on us"),
+            cost=terms.goal,
+            created_at=work.clock.now(),
+        )
+    )
+
+
+def _note(
+    work: UnitOfWork, actor: Actor, action: str, programme_id: int, **detail: str | int
+) -> None:
+    work.audit.add(
+        actor=actor,
+        action=action,
+        subject_kind="programme",
+        subject_id=programme_id,
+        detail=detail,
+    )

@@ -127,8 +127,10 @@ def manifest_bytes(
 def _text_members(document: Mapping[str, Any], strings: Mapping[str, bytes]) -> list[Member]:
     for path in strings:
         _check_name(path)
+    # Half a surrogate pair, which JSON can smuggle into a name, becomes a question mark.
+    text = _encode_json(document).encode("utf-8", "replace")
     return [
-        _member(PASS, _encode_json(document).encode()),
+        _member(PASS, text),
         *(_member(path, data) for path, data in strings.items()),
     ]
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passes.bundle import build_bundle, manifest_bytes, pack_images
@@ -26,6 +26,7 @@ def opened(data):
     return zipfile.ZipFile(io.BytesIO(data))
 
 
+@settings(deadline=None)
 @given(
     document=st.dictionaries(st.text(), JSON, max_size=6),
     images=st.dictionaries(NAMES, st.binary(max_size=300), max_size=6),
@@ -105,3 +106,10 @@ def test_a_translation_may_lie_in_a_folder_but_not_climb_out():
 def test_nan_is_refused():
     with pytest.raises(ValueError):
         build_bundle({"a": float("nan")}, pack_images({}), sign=lambda _m: b"")
+
+
+def test_half_a_surrogate_pair_does_not_keep_a_pass_from_being_made():
+    data = build_bundle({"a": "\ud800"}, pack_images({}), sign=lambda _m: b"s")
+
+    with opened(data) as archive:
+        assert archive.read("pass.json") == b'{"a":"?"}'

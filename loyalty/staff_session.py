@@ -71,6 +71,7 @@ class TillSession:
     merchant_id: int
     merchant_name: str
     currency: str
+    sale_max_minor: int
     language: str
     time_zone: str
     sandbox: bool
@@ -261,6 +262,7 @@ def _described(work: UnitOfWork, session: Session) -> TillSession:
         merchant_id=merchant.id,
         merchant_name=merchant.name,
         currency=merchant.currency,
+        sale_max_minor=merchant.sale_max_minor,
         language=merchant.language,
         time_zone=location.time_zone,
         sandbox=merchant.sandbox,

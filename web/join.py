@@ -138,8 +138,7 @@ def _signer() -> URLSafeSerializer:
 
 def _new_seal(page: JoinPage) -> str:
     facts = [page.programme_id, new_token(), to_micros(services().loyalty.clock.now())]
-    sealed = _signer().dumps(facts)
-    return sealed.decode() if isinstance(sealed, bytes) else sealed
+    return str(_signer().dumps(facts))
 
 
 def _checked_seal(page: JoinPage) -> str:

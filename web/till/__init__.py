@@ -1,0 +1,12 @@
+"""The till door: a paired device at the counter, opened by a PIN.
+
+`door` has the blueprint and everything before the first scan; `counter` what happens to a card;
+`handover` brings a card to another phone or replaces a lost one; `pins` lets staff choose a PIN.
+"""
+
+from __future__ import annotations
+
+from web.till import counter, handover, pins
+from web.till.door import blueprint
+
+__all__ = ["blueprint", "counter", "handover", "pins"]

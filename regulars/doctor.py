@@ -193,12 +193,12 @@ def _google(work: UnitOfWork, merchant: Merchant) -> Check:
 
 def _deliveries(work: UnitOfWork, merchant: Merchant) -> Check:
     behind = work.deliveries.behind()
-    parked = [line for line in behind if line.state == "parked"]
+    parked = [line for line in behind if line.parked]
     if parked:
         return Check(
             name="delivery",
             health=Health.FAULT,
-            text=f"{len(parked)} card(s) cannot be brought up to date: {parked[0].last_error}.",
+            text=f"{len(parked)} card(s) cannot be brought up to date: {parked[0].why}.",
             mend="See the console's page of phones; mend the cause and tap Retry.",
             merchant=merchant.slug,
         )

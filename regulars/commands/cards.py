@@ -12,11 +12,11 @@ from common.actor import SYSTEM
 from common.errors import InvalidInput, WalletError
 from loyalty.context import Loyalty
 from loyalty.enrol import EnrolRequest, enrol
-from loyalty.programmes import programme_by_slug
+from loyalty.programmes import list_programmes
 from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
 from passes.findings import Severity
-from passes.inspect_pass import BUNDLE_BYTES_MAX, inspect_bundle
+from passes.inspect_pass import FILE_BYTES_MAX, inspect_bundle
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
 from signing.verify import signature_complaints
 from storage.unit_of_work import open_work
@@ -50,7 +50,7 @@ def issue(
     ctx = installation.loyalty
     shop = chosen(installation, merchant)
     request = EnrolRequest(
-        programme_id=programme_by_slug(ctx, shop.id, programme).id,
+        programme_id=_programme(ctx, shop.id, programme),
         name=name,
         email=email,
         source="command",
@@ -82,6 +82,15 @@ def issue(
     desk.console.show(facts, *lines)
 
 
+def _programme(ctx: Loyalty, merchant_id: int, slug: str) -> int:
+    programmes = list_programmes(ctx, merchant_id)
+    for view in programmes:
+        if view.slug == slug:
+            return view.id
+    names = ", ".join(view.slug for view in programmes) or "none"
+    raise InvalidInput(f"There is no programme {slug!r}. Programmes: {names}.", field="programme")
+
+
 def _card(ctx: Loyalty, merchant_id: int, member_id: int) -> WalletPass:
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         return work.passes.current_of_member(member_id)
@@ -107,7 +116,7 @@ def inspect(desk: Desk, file: Path) -> int:
     """
     try:
         with file.open("rb") as stream:
-            data = stream.read(BUNDLE_BYTES_MAX + 1)
+            data = stream.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.", field="file") from error
     findings = inspect_bundle(data, verify=signature_complaints)

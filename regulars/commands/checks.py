@@ -1,0 +1,77 @@
+"""`verify` and `doctor`: is the ledger true, and is the installation well."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from loyalty.merchants import list_merchants
+from regulars.commands.frame import Desk, framed
+from regulars.doctor import Check, Health, examine, online
+from storage.verify import verify
+
+EXIT_FAULT: Final = 1
+
+
+@click.command("verify")
+@framed
+def verify_command(desk: Desk) -> int:
+    """Recompute every balance and delivery from the rows; name what does not agree.
+
+    Needs no running worker. Exit code 1 when something is wrong; what waits to be delivered is
+    counted and is no fault.
+    """
+    report = verify(desk.open().database)
+    facts = {
+        "ok": not report.violations,
+        "violations": [
+            {"rule": v.rule, "merchant": v.merchant_id, "text": v.text, "ids": list(v.ids)}
+            for v in report.violations
+        ],
+        "counts": dict(report.counts),
+    }
+    lines = [f"{v.rule}: {v.text} (merchant {v.merchant_id}: {v.ids})" for v in report.violations]
+    counted = ", ".join(f"{name} {number}" for name, number in report.counts.items())
+    verdict = "Everything agrees." if not lines else f"{len(lines)} rule(s) are broken."
+    desk.console.show(facts, *lines, verdict, counted)
+    return EXIT_FAULT if lines else 0
+
+
+@click.command("doctor")
+@click.option("--online", "ask", is_flag=True, help="Ask Google too, over the network.")
+@framed
+def doctor(desk: Desk, *, ask: bool) -> int:
+    """Look at certificate, Google account, database, public address, clock and worker.
+
+    Exit code 1 when something is broken; a warning alone is no fault.
+    """
+    installation = desk.open()
+    checks = examine(installation)
+    if ask:
+        shops = list_merchants(installation.loyalty)
+        checks += [check for shop in shops if (check := online(installation, shop))]
+    facts = {
+        "ok": all(check.health is not Health.FAULT for check in checks),
+        "checks": [
+            {
+                "name": check.name,
+                "merchant": check.merchant,
+                "health": str(check.health),
+                "text": check.text,
+                "mend": check.mend,
+            }
+            for check in checks
+        ],
+    }
+    desk.console.show(facts, *(_line(check) for check in checks))
+    return EXIT_FAULT if any(check.health is Health.FAULT for check in checks) else 0
+
+
+def _line(check: Check) -> str:
+    sign = {Health.OK: "ok  ", Health.WARNING: "look", Health.FAULT: "BAD "}[check.health]
+    whose = f"{check.merchant}: " if check.merchant else ""
+    return f"{sign}  {check.name:14} {whose}{check.text} {check.mend}".rstrip()
+
+
+COMMANDS = (verify_command, doctor)

@@ -23,8 +23,8 @@ from loyalty.context import Loyalty
 from loyalty.results import OperationResult
 from storage.unit_of_work import open_work
 from tests.support.builders import CAFE
+from tests.support.counter import Shop, a_shop, count, do_earn, do_redeem, do_reverse
 from tests.support.ledger_proof import broken_rules
-from tests.support.shop import Shop, a_shop, count, do_earn, do_redeem, do_reverse
 
 TILLS = 8
 

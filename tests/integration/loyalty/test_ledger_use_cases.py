@@ -29,7 +29,7 @@ from loyalty.redeem import RewardInactive
 from loyalty.reverse import NotYourLast
 from storage.unit_of_work import open_work
 from tests.support.builders import CAFE, GYM
-from tests.support.shop import NINE_STAMPS, Shop, a_shop, count, do_earn, do_redeem, do_reverse
+from tests.support.counter import NINE_STAMPS, Shop, a_shop, count, do_earn, do_redeem, do_reverse
 
 
 @pytest.fixture

@@ -39,12 +39,16 @@ FACES_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A card as it is now. `design_version` names the pixels: images change only with it."""
+    """A card as it is now. `design_version` names the pixels: images change only with it.
+
+    `public_url` is the merchant's own public address, without a trailing slash.
+    """
 
     design: Design
     design_version: int
     content: Content
     wallet_pass: WalletPass
+    public_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ def load_faces(
                 keyring=keyring,
             ),
             wallet_pass=one.card,
+            public_url=shop.public_url,
         )
         for one in holders
         if (programme := programmes.get(one.card.programme_id)) is not None

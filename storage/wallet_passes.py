@@ -147,6 +147,15 @@ class WalletPasses:
         )
         Deliveries(self._scope).bump_pass(pass_id)
 
+    def set_pass_type(self, pass_id: int, pass_type_id: int) -> None:
+        """Give the card its pass type, once; it is part of the card's name on every phone."""
+        table = tables.wallet_pass
+        self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.id == pass_id, table.c.pass_type_id.is_(None))
+            .values(pass_type_id=pass_type_id)
+        )
+
     def set_google_object(self, pass_id: int, google_object_id: str) -> None:
         """Remember the card's object id at Google; the first one stays."""
         table = tables.wallet_pass

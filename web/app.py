@@ -16,7 +16,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loyalty.context import Loyalty
-from web import assets, errors, languages, security
+from web import assets, errors, languages, security, wallet_card
 from web.services import EXTENSION, WebServices, WebSettings
 
 __all__ = ["WebSettings", "create_app"]
@@ -46,6 +46,7 @@ def create_app(loyalty: Loyalty, settings: WebSettings) -> Flask:
     csrf.init_app(app)
     errors.install(app)
     assets.install(app)
+    wallet_card.install(app)
     app.context_processor(_page_facts)
     _register_doors(app)
     if settings.proxy_hops:

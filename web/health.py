@@ -1,4 +1,4 @@
-"""Whether the process lives and can answer, for supervisors; and what robots may read."""
+"""Whether the process lives and can answer, for supervisors."""
 
 from __future__ import annotations
 
@@ -21,8 +21,3 @@ def ready() -> Response:
     check_database(services().loyalty)
     return Response("ok\n", mimetype="text/plain")
 
-
-@blueprint.get("/robots.txt")
-def robots() -> Response:
-    """Nothing here is for a search engine: every page is personal or a shop's own."""
-    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")

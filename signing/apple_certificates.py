@@ -19,13 +19,12 @@ https://www.apple.com/certificateauthority/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -36,13 +35,22 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from common.errors import InvalidInput, InvalidInputs, SigningError
+from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from signing.certificate_files import (
     CertificateMaterial,
     read_certificates,
     read_p12,
     read_pem,
+)
+from signing.chain import (
+    APPLE_G4_SHA256,
+    extension,
+    issuer_of,
+    reaches,
+    read_roots,
+    subject_name,
+    usages_of,
 )
 
 __all__ = [
@@ -57,8 +65,6 @@ __all__ = [
     "read_pem",
 ]
 
-# Apple Worldwide Developer Relations Certification Authority, OU=G4, valid to 2030-12-10.
-APPLE_G4_SHA256: Final = "ea4757885538dd8cb59ff4556f676087d83c85e70902c122e42c0808b5bce14c"
 RSA_BITS_MIN: Final = 2048
 EXPIRY_WARNING: Final = timedelta(days=60)
 
@@ -116,8 +122,8 @@ def check_certificate(
         InvalidInputs: every fault at once; fields are certificate, key and intermediate.
         SigningError: `roots` itself cannot be read.
     """
-    anchors = _read_roots(roots)
-    issuer = _issuer_of(material.leaf, (*material.others, *anchors))
+    anchors = read_roots(roots)
+    issuer = issuer_of(material.leaf, (*material.others, *anchors))
     complaints = [
         *_subject_complaints(material.leaf),
         *_key_complaints(material),
@@ -151,17 +157,6 @@ def curl_identity(certificate: PassCertificate) -> tuple[bytes, bytes]:
     return chain.encode("ascii"), certificate.key_pem
 
 
-def _read_roots(roots: bytes | None) -> list[x509.Certificate]:
-    if roots is None:
-        return []
-    try:
-        return read_certificates(roots, field="roots")
-    except InvalidInput as error:
-        raise SigningError(
-            "The file of trusted Apple roots holds no certificate. Give a PEM file."
-        ) from error
-
-
 def _describe(
     leaf: x509.Certificate, issuer: x509.Certificate, key: RSAPrivateKey, *, now: datetime
 ) -> PassCertificate:
@@ -170,26 +165,26 @@ def _describe(
         certificate_pem=leaf.public_bytes(Encoding.PEM).decode("ascii"),
         intermediate_pem=issuer.public_bytes(Encoding.PEM).decode("ascii"),
         key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        pass_type_identifier=_name(leaf, NameOID.USER_ID),
-        team_identifier=_name(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
-        organization=_name(leaf, NameOID.ORGANIZATION_NAME),
+        pass_type_identifier=subject_name(leaf, NameOID.USER_ID),
+        team_identifier=subject_name(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        organization=subject_name(leaf, NameOID.ORGANIZATION_NAME),
         serial_hex=f"{leaf.serial_number:X}",
         fingerprint=leaf.fingerprint(SHA256()).hex(),
         not_before=max(leaf.not_valid_before_utc, issuer.not_valid_before_utc),
         not_after=not_after,
-        nfc=_NFC_NAME in _name(leaf, NameOID.COMMON_NAME),
+        nfc=_NFC_NAME in subject_name(leaf, NameOID.COMMON_NAME),
         findings=tuple(_findings(leaf, not_after=not_after, now=now)),
     )
 
 
 def _findings(leaf: x509.Certificate, *, not_after: datetime, now: datetime) -> Iterator[Finding]:
-    marker = _extension(leaf, _PASS_MARKER)
-    if marker is None and _PASS_USAGE not in _usages(leaf):
+    marker = extension(leaf, _PASS_MARKER)
+    if marker is None and _PASS_USAGE not in usages_of(leaf):
         yield Finding(
             code="no_pass_marker",
             message=_("Apple's mark of a Pass Type ID certificate is missing in this one."),
         )
-    uid = _name(leaf, NameOID.USER_ID).encode()
+    uid = subject_name(leaf, NameOID.USER_ID).encode()
     # The value is a short UTF8String: two bytes of tag and length, then the text.
     if isinstance(marker, x509.UnrecognizedExtension) and marker.value[2:] != uid:
         yield Finding(
@@ -208,7 +203,7 @@ def _findings(leaf: x509.Certificate, *, not_after: datetime, now: datetime) -> 
 
 
 def _subject_complaints(leaf: x509.Certificate) -> Iterator[InvalidInput]:
-    if _PASS_TYPE.fullmatch(_name(leaf, NameOID.USER_ID)) is None:
+    if _PASS_TYPE.fullmatch(subject_name(leaf, NameOID.USER_ID)) is None:
         yield InvalidInput(
             _(
                 "This is not a Pass Type ID certificate: its UID does not start with “pass.”. In "
@@ -216,7 +211,7 @@ def _subject_complaints(leaf: x509.Certificate) -> Iterator[InvalidInput]:
             ),
             field="certificate",
         )
-    if _TEAM.fullmatch(_name(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME)) is None:
+    if _TEAM.fullmatch(subject_name(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME)) is None:
         yield InvalidInput(
             _(
                 "This certificate names no Apple team (its OU is missing). Download it again from "
@@ -252,7 +247,7 @@ def _key_complaints(material: CertificateMaterial) -> Iterator[InvalidInput]:
 
 
 def _usage_complaints(leaf: x509.Certificate) -> Iterator[InvalidInput]:
-    usages = _usages(leaf)
+    usages = usages_of(leaf)
     if usages and ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
         yield InvalidInput(
             _(
@@ -302,7 +297,7 @@ def _chain_complaints(
             ),
             field="intermediate",
         )
-    if anchors and not _reaches(issuer, anchors, now=now):
+    if anchors and not reaches(issuer, anchors, now=now):
         yield InvalidInput(
             _("The intermediate certificate does not lead to a root this installation trusts."),
             field="intermediate",
@@ -332,64 +327,3 @@ def _wrong_key_kind() -> str:
         "Apple Wallet wants an RSA key. Make a new certificate request with RSA of %(least)d bits.",
         least=RSA_BITS_MIN,
     )
-
-
-def _issuer_of(
-    leaf: x509.Certificate, candidates: Iterable[x509.Certificate]
-) -> x509.Certificate | None:
-    # Apple has had several intermediates of one name, so name, key identifier and signature count.
-    return next((c for c in candidates if _is_authority(c) and _issued(leaf, c)), None)
-
-
-def _reaches(
-    issuer: x509.Certificate, anchors: Sequence[x509.Certificate], *, now: datetime
-) -> bool:
-    return any(
-        issuer == anchor
-        or (
-            _is_authority(anchor)
-            and _issued(issuer, anchor)
-            and anchor.not_valid_before_utc <= now <= anchor.not_valid_after_utc
-        )
-        for anchor in anchors
-    )
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    named = _extension(certificate, x509.AuthorityKeyIdentifier.oid)
-    own = _extension(issuer, x509.SubjectKeyIdentifier.oid)
-    if (
-        isinstance(named, x509.AuthorityKeyIdentifier)
-        and isinstance(own, x509.SubjectKeyIdentifier)
-        and named.key_identifier not in (None, own.digest)
-    ):
-        return False
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    constraints = _extension(certificate, x509.BasicConstraints.oid)
-    return isinstance(constraints, x509.BasicConstraints) and constraints.ca
-
-
-def _usages(leaf: x509.Certificate) -> Sequence[x509.ObjectIdentifier]:
-    usages = _extension(leaf, x509.ExtendedKeyUsage.oid)
-    return list(usages) if isinstance(usages, x509.ExtendedKeyUsage) else []
-
-
-def _extension(
-    certificate: x509.Certificate, oid: x509.ObjectIdentifier
-) -> x509.ExtensionType | None:
-    try:
-        return certificate.extensions.get_extension_for_oid(oid).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    values = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(oid)]
-    return str(values[0]) if values else ""

@@ -34,6 +34,7 @@ from common.errors import CertificateExpired, KeyMismatch, SigningError
 from common.i18n import gettext as _
 from signing import der
 from signing.apple_certificates import PassCertificate
+from signing.chain import issuer_and_serial
 
 MANIFEST_BYTES_MAX: Final = 256 * 1024
 SIGNERS_MAX: Final = 256
@@ -65,7 +66,7 @@ class Signer:
         self._certificate = certificate
         chain = (one.public_bytes(Encoding.DER) for one in (leaf, intermediate))
         self._chain = der.tlv(der.CONTEXT_0, *der.set_of(*chain))
-        self._signer_id = _issuer_and_serial(leaf)
+        self._signer_id = issuer_and_serial(leaf)
 
     def __repr__(self) -> str:
         return f"Signer({self.pass_type_identifier!r})"
@@ -179,16 +180,6 @@ def _load(
     if not isinstance(key, RSAPrivateKey) or key.public_key() != leaf.public_key():
         raise KeyMismatch
     return leaf, intermediate, key
-
-
-def _issuer_and_serial(leaf: x509.Certificate) -> bytes:
-    # Both are cut out of the certificate as they are: a re-encoded name may differ in string type.
-    ((_tag, _whole, body),) = der.elements(leaf.tbs_certificate_bytes)
-    parts = [(tag, whole) for tag, whole, _content in der.elements(body)]
-    if parts[0][0] == der.CONTEXT_0:
-        parts.pop(0)
-    (_integer, serial), _algorithm, (_sequence, issuer) = parts[:3]
-    return der.tlv(der.SEQUENCE, issuer, serial)
 
 
 def _signed_attributes(manifest: bytes, *, now: datetime) -> list[bytes]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from common.actor import SYSTEM
+from common.clock import SystemClock
 from common.errors import InvalidInput, WalletError
 from loyalty.context import Loyalty
 from loyalty.enrol import EnrolRequest, enrol
@@ -16,9 +17,9 @@ from loyalty.programmes import list_programmes
 from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
 from passes.findings import Severity
-from passes.inspect_pass import FILE_BYTES_MAX, inspect_bundle
+from passes.inspect_pass import FILE_BYTES_MAX
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
-from signing.verify import signature_complaints
+from regulars.inspection import inspect_pass, trusted_roots
 from storage.unit_of_work import open_work
 from storage.wallet_passes import WalletPass
 
@@ -119,7 +120,8 @@ def inspect(desk: Desk, file: Path) -> int:
             data = stream.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.", field="file") from error
-    findings = inspect_bundle(data, verify=signature_complaints)
+    roots = trusted_roots(desk.settings)
+    findings = inspect_pass(data, roots=roots, now=SystemClock().now())
     faults = [f for f in findings if f.severity is Severity.FAULT]
     facts = {
         "file": str(file),

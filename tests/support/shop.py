@@ -1,188 +1,85 @@
-"""A programme with members, made by the repositories: what a ledger test stands on."""
+"""A shop in the middle of its life: what `verify` and archives are tried on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from common import crockford
-from common.actor import SYSTEM, Actor, ActorKind
-from common.clock import Clock
-from common.ids import new_id
-from ledger.terms import PointsTerms, StampTerms, Terms, unit_of
+from common.actor import SYSTEM
 from loyalty.context import Loyalty
 from loyalty.earn import EarnRequest, earn
 from loyalty.redeem import RedeemRequest, redeem
-from loyalty.results import OperationResult
 from loyalty.reverse import ReverseRequest, reverse
-from storage.engine import Database
-from storage.members import Member
-from storage.places import Location, Staff, Till
-from storage.programmes import Programme, Reward
-from storage.unit_of_work import UnitOfWork, open_work
-from storage.wallet_passes import WalletPass
-from tests.support.builders import CAFE
-
-ONE_A_EURO = PointsTerms(version=1, currency="EUR", spend_minor=100, points=1)
-NINE_STAMPS = StampTerms(version=1, goal=9)
+from storage.unit_of_work import open_work
+from tests.support import builders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A merchant's programme with one reward (10 points, or the stamps' goal) and its members."""
+    """Ids of what stands in it; the first member redeemed, the second had an earn undone."""
 
     merchant_id: int
     programme_id: int
     reward_id: int
-    members: tuple[int, ...]
-    anna: Actor
-    bert: Actor
-
-    @property
-    def member(self) -> int:
-        return self.members[0]
+    member_ids: tuple[int, ...]
 
 
-def a_shop(
-    database: Database,
-    clock: Clock,
-    *,
-    terms: Terms = ONE_A_EURO,
-    merchant_id: int = CAFE.id,
-    members: int = 1,
-    cost: int | None = None,
-) -> Shop:
-    """A shop with `members` members, staff Anna and Bert, and Till 1 and 2."""
-    programme = Programme(
-        id=new_id(),
-        slug=f"p{new_id()}",
-        name="Bean Club",
-        unit=unit_of(terms),
-        join_code=f"J{new_id()}",
-        created_at=clock.now(),
+def a_busy_shop(ctx: Loyalty, merchant_id: int, *, members: int = 3) -> Shop:
+    """Members with phones who earned twice each; one redemption, one reversal."""
+    shop = _furnish(ctx, merchant_id, members=members)
+    for member_id in shop.member_ids:
+        buy(ctx, shop, member_id, amount_minor=1240)
+        ctx.clock.advance(seconds=7)  # type: ignore[attr-defined]
+        last = buy(ctx, shop, member_id, amount_minor=380)
+    redeem(
+        ctx,
+        merchant_id,
+        RedeemRequest(
+            member_id=shop.member_ids[0],
+            reward_id=shop.reward_id,
+            actor=SYSTEM,
+            idempotency_key=f"redeem-{shop.member_ids[0]}",
+        ),
     )
-    goal = terms.goal if isinstance(terms, StampTerms) else 10
-    reward = Reward(
-        id=new_id(),
-        programme_id=programme.id,
-        slug="coffee",
-        name="Coffee",
-        cost=cost or goal,
-        created_at=clock.now(),
+    reverse(
+        ctx,
+        merchant_id,
+        ReverseRequest(
+            operation_id=last, actor=SYSTEM, idempotency_key=f"undo-{last}", own_recent_only=False
+        ),
     )
-    with open_work(database, merchant_id, clock=clock) as work:
-        work.programmes.add(programme)
-        work.programmes.add_terms(programme.id, terms)
-        work.books.open_programme(programme.id, programme.unit)
-        work.programmes.add_reward(reward)
-        anna, bert = _people(work)
-        ids = tuple(_a_member(work, programme) for _ in range(members))
+    return shop
+
+
+def buy(ctx: Loyalty, shop: Shop, member_id: int, *, amount_minor: int, key: str = "") -> int:
+    """A sale at the till; returns the operation."""
+    now = ctx.clock.now().isoformat()
+    request = EarnRequest(
+        member_id=member_id,
+        amount_minor=amount_minor,
+        visits=None,
+        actor=SYSTEM,
+        idempotency_key=key or f"{member_id}-{now}",
+    )
+    return earn(ctx, shop.merchant_id, request).operation_id
+
+
+def _furnish(ctx: Loyalty, merchant_id: int, *, members: int) -> Shop:
+    with open_work(ctx.database, merchant_id, clock=ctx.clock) as work:
+        builders.a_pass_type(work)
+        programme = builders.a_programme(work)
+        reward = builders.a_reward(work, programme)
+        builders.a_till(work, builders.a_location(work))
+        builders.a_staff(work)
+        people = [builders.a_member(work, programme) for _ in range(members)]
+        for member in people:
+            card = work.passes.current_of_member(member.id)
+            builders.a_registration(work, card)
+            work.deliveries.want_google_object(card.id)
+        work.audit.add(actor=SYSTEM, action="programme.add", subject_kind="programme")
         work.commit()
     return Shop(
         merchant_id=merchant_id,
         programme_id=programme.id,
         reward_id=reward.id,
-        members=ids,
-        anna=anna,
-        bert=bert,
+        member_ids=tuple(member.id for member in people),
     )
-
-
-def _people(work: UnitOfWork) -> tuple[Actor, Actor]:
-    now = work.clock.now()
-    location = Location(
-        id=new_id(),
-        name="High Street",
-        address="",
-        time_zone="Europe/Berlin",
-        created_at=now,
-    )
-    work.places.add_location(location)
-    actors = []
-    for number, name in enumerate(("Anna", "Bert"), start=1):
-        staff = Staff(id=new_id(), name=name, role="staff", created_at=now)
-        till = Till(id=new_id(), location_id=location.id, name=f"Till {number}", created_at=now)
-        work.places.add_staff(staff)
-        work.places.add_till(till)
-        actors.append(
-            Actor(kind=ActorKind.STAFF, id=staff.id, till_id=till.id, location_id=location.id)
-        )
-    return actors[0], actors[1]
-
-
-def _a_member(work: UnitOfWork, programme: Programme) -> int:
-    now = work.clock.now()
-    member = Member(
-        id=new_id(),
-        programme_id=programme.id,
-        number=crockford.encode(new_id() % 32**9, length=9),
-        name="Ada",
-        name_folded="ada",
-        language="en",
-        source="till",
-        joined_at=now,
-    )
-    work.members.add(member)
-    work.books.open_member(member.id, programme.id, programme.unit)
-    work.passes.add(
-        WalletPass(
-            id=new_id(),
-            programme_id=programme.id,
-            member_id=member.id,
-            generation=1,
-            serial_number=crockford.encode(new_id(), length=26),
-            last_modified_s=int(now.timestamp()),
-            created_at=now,
-        )
-    )
-    return member.id
-
-
-def do_earn(ctx: Loyalty, shop: Shop, amount: int | None = None, **changes: Any) -> OperationResult:
-    """Earn for the shop's first member under a fresh key, unless `changes` say otherwise."""
-    values: dict[str, Any] = {
-        "member_id": shop.member,
-        "amount_minor": amount,
-        "visits": None,
-        "actor": SYSTEM,
-        "idempotency_key": f"k{new_id()}",
-    }
-    return earn(ctx, shop.merchant_id, EarnRequest(**values | changes))
-
-
-def do_redeem(ctx: Loyalty, shop: Shop, **changes: Any) -> OperationResult:
-    """Redeem the shop's reward."""
-    values: dict[str, Any] = {
-        "member_id": shop.member,
-        "reward_id": shop.reward_id,
-        "actor": SYSTEM,
-        "idempotency_key": f"k{new_id()}",
-    }
-    return redeem(ctx, shop.merchant_id, RedeemRequest(**values | changes))
-
-
-def do_reverse(ctx: Loyalty, shop: Shop, operation_id: int, **changes: Any) -> OperationResult:
-    """Undo an operation."""
-    values: dict[str, Any] = {
-        "operation_id": operation_id,
-        "actor": SYSTEM,
-        "idempotency_key": f"k{new_id()}",
-        "own_recent_only": False,
-    }
-    return reverse(ctx, shop.merchant_id, ReverseRequest(**values | changes))
-
-
-def count(database: Database, table: str, where: Sequence[str] = ()) -> int:
-    """How many rows of every merchant a table holds."""
-    condition = (
-        " and ".join(["true", *where]) if not database.is_sqlite else " and ".join(["1", *where])
-    )
-    with database.connection(writing=False) as connection:
-        if not database.is_sqlite:
-            connection.exec_driver_sql("select set_config('regulars.merchant', '*', true)")
-        return int(
-            connection.exec_driver_sql(
-                f"select count(*) from {table} where {condition}"
-            ).scalar_one()
-        )

@@ -45,15 +45,20 @@ def install_certificate(
     *,
     actor: Actor,
     new_pass_type: bool = False,
-    sandbox: bool = False,
+    sandbox_root: bytes | None = None,
 ) -> InstalledCertificate:
     """Check the certificate, seal its key and make it the one that signs.
+
+    `sandbox_root` is the PEM root of a chain of our own make: the pass type is then a sandbox's,
+    and no root the operator trusts has to know it.
 
     Raises:
         InvalidInputs: the certificate, its key or its chain is wrong; every fault is told.
         Conflict: it belongs to another pass type or team, or to another merchant here.
     """
-    checked = check_certificate(material, roots=_roots(ctx, sandbox=sandbox), now=ctx.clock.now())
+    sandbox = sandbox_root is not None
+    roots = sandbox_root or ctx.settings.apple_root_pem
+    checked = check_certificate(material, roots=roots, now=ctx.clock.now())
 
     def action(work: UnitOfWork) -> InstalledCertificate:
         current = work.passes.current_pass_type()
@@ -77,11 +82,6 @@ def install_certificate(
         return _installed(checked, replaced=same, adopted=adopted)
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
-
-
-def _roots(ctx: Loyalty, *, sandbox: bool) -> bytes | None:
-    # The sandbox's chain is our own make: no root the operator trusts has to know it.
-    return None if sandbox else ctx.settings.apple_root_pem
 
 
 def _is_same(current: PassType, checked: PassCertificate) -> bool:

@@ -44,16 +44,20 @@ def install_google_account(
     *,
     issuer_id: str,
     actor: Actor,
-    sandbox: bool = False,
+    sandbox_token_uri: str | None = None,
 ) -> InstalledAccount:
     """Check the key file, seal it and let it speak for the merchant.
+
+    `sandbox_token_uri` is the token address of a key of our own make: the account is then a
+    sandbox's.
 
     Raises:
         InvalidInput: the file is no service account's key, or the issuer id cannot be one.
         Conflict: cards of another real issuer are in use.
     """
+    sandbox = sandbox_token_uri is not None
     service_account = parse_service_account(
-        key_file, allowed_token_uri=ctx.settings.allowed_token_uri
+        key_file, allowed_token_uri=sandbox_token_uri or ctx.settings.allowed_token_uri
     )
     check_issuer(issuer_id, service_account)
 

@@ -106,7 +106,7 @@ def _add_wallets(ctx: Loyalty, merchant_id: int, home: Path) -> None:
     apple = make_sandbox_apple(now)
     (home / "apple-root.pem").write_bytes(apple.root_pem)
     material = read_pem(apple.certificate_pem + apple.intermediate_pem, apple.key_pem, None)
-    install_certificate(ctx, merchant_id, material, actor=SYSTEM, sandbox=True)
+    install_certificate(ctx, merchant_id, material, actor=SYSTEM, sandbox_root=apple.root_pem)
     token_uri = ctx.settings.allowed_token_uri or SANDBOX_TOKEN_URI
     key_file, public_pem = make_sandbox_service_account(now, token_uri, SANDBOX_ISSUER)
     email = json.loads(key_file)["client_email"]
@@ -119,7 +119,12 @@ def _add_wallets(ctx: Loyalty, merchant_id: int, home: Path) -> None:
     ]
     (home / "google-service-accounts.json").write_text(json.dumps(known), encoding="utf-8")
     install_google_account(
-        ctx, merchant_id, key_file, issuer_id=SANDBOX_ISSUER, actor=SYSTEM, sandbox=True
+        ctx,
+        merchant_id,
+        key_file,
+        issuer_id=SANDBOX_ISSUER,
+        actor=SYSTEM,
+        sandbox_token_uri=token_uri,
     )
 
 

@@ -9,7 +9,7 @@ import click
 from loyalty.merchants import list_merchants
 from regulars.commands.frame import Desk, framed
 from regulars.doctor import Check, Health, examine, online
-from storage.verify import verify
+from storage.verify import count_open, verify
 
 EXIT_FAULT: Final = 1
 
@@ -22,19 +22,20 @@ def verify_command(desk: Desk) -> int:
     Needs no running worker. Exit code 1 when something is wrong; what waits to be delivered is
     counted and is no fault.
     """
-    report = verify(desk.open().database)
+    database = desk.open().database
+    broken, counts = verify(database), count_open(database)
     facts = {
-        "ok": not report.violations,
+        "ok": not broken,
         "violations": [
-            {"rule": v.rule, "merchant": v.merchant_id, "text": v.text, "ids": list(v.ids)}
-            for v in report.violations
+            {"rule": v.rule, "merchant": v.merchant_id, "what": v.what, "ids": list(v.ids)}
+            for v in broken
         ],
-        "counts": dict(report.counts),
+        "counts": counts,
     }
-    lines = [f"{v.rule}: {v.text} (merchant {v.merchant_id}: {v.ids})" for v in report.violations]
-    counted = ", ".join(f"{name} {number}" for name, number in report.counts.items())
-    verdict = "Everything agrees." if not lines else f"{len(lines)} rule(s) are broken."
-    desk.console.show(facts, *lines, verdict, counted)
+    lines = [f"{v.rule}: {v.what} (merchant {v.merchant_id}: {v.ids})" for v in broken]
+    verdict = f"{len(lines)} finding(s)." if lines else "Everything agrees."
+    waiting = ", ".join(f"{name.replace('_', ' ')}: {number}" for name, number in counts.items())
+    desk.console.show(facts, *lines, verdict, waiting)
     return EXIT_FAULT if lines else 0
 
 

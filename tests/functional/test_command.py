@@ -1,0 +1,167 @@
+"""The command line as whoever runs the machine meets it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data: Path) -> Run:
+    """`regulars ...` on this test's own data folder."""
+
+    def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
+        return subprocess.run(
+            [sys.executable, "-m", "regulars", *arguments],
+            env={**kept, "REGULARS_DATA": str(data), **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
+
+
+def told(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, Any]:
+    """The one JSON object on stdout of a command that ended with `code`."""
+    assert done.returncode == code, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+@pytest.fixture
+def member(run: Run) -> str:
+    told(run("init", "--demo", "--json"))
+    return str(
+        told(run("issue", "--programme", "demo", "--name", "Ada", "--json"))["member_number"]
+    )
+
+
+def test_init_demo_asks_nothing_and_can_be_run_again(run: Run, data: Path) -> None:
+    first = told(run("init", "--demo", "--json"))
+    second = told(run("init", "--demo", "--json"))
+
+    assert first["staff_pin"] == second["staff_pin"]
+    assert first["owner_link"] != second["owner_link"]
+    keys = data.with_name("data.keys")
+    assert {stat.S_IMODE(file.stat().st_mode) for file in keys.iterdir()} == {0o600}
+    assert told(run("merchant", "list", "--json"))["merchants"][0]["slug"] == "demo"
+
+
+def test_a_card_is_issued_without_any_server(run: Run, tmp_path: Path) -> None:
+    told(run("init", "--demo", "--json"))
+    file = tmp_path / "card.pkpass"
+
+    card = told(
+        run("issue", "--programme", "demo", "--name", "Ada", "--apple", str(file), "--json")
+    )
+
+    assert set(card) >= {"member_number", "serial_number"}
+    assert "google" in card["skipped"]
+    names = zipfile.ZipFile(file).namelist()
+    assert {"pass.json", "manifest.json", "signature", "icon.png"} <= set(names)
+    assert told(run("inspect", str(file), "--json"))["fault"] is False
+
+
+def test_the_demo_card_counts_points_and_cents(run: Run, member: str) -> None:
+    first = told(run("earn", member, "12.40", "--json"))
+    second = told(run("earn", member, "0,60", "--json"))
+
+    assert (first["points"], first["balance"], first["carried"]) == (12, 12, 40)
+    assert (second["points"], second["balance"], second["carried"]) == (1, 13, 0)
+    assert told(run("balance", member, "--json"))["balance"] == 13
+
+
+def test_a_reward_is_redeemed_and_given_back(run: Run, member: str) -> None:
+    told(run("earn", member, "12.40", "--json"))
+
+    coffee = told(run("redeem", member, "coffee", "--json"))
+    again = told(run("redeem", member, "coffee", "--json"), code=1)
+    back = told(run("reverse", str(coffee["operation"]), "--json"))
+
+    assert coffee["balance"] == 2
+    assert again["error"]["code"] == "insufficient_balance"
+    assert back["balance"] == 12
+    assert told(run("verify", "--json"))["ok"] is True
+
+
+def test_the_same_key_is_the_same_answer(run: Run, member: str) -> None:
+    first = told(run("earn", member, "5", "--key", "k1", "--json"))
+    second = told(run("earn", member, "5", "--key", "k1", "--json"))
+    other = told(run("earn", member, "6", "--key", "k1", "--json"), code=1)
+
+    assert second["operation"] == first["operation"]
+    assert second["replayed"] is True
+    assert other["error"]["code"] == "idempotency_mismatch"
+    assert told(run("balance", member, "--json"))["balance"] == 5
+
+
+@pytest.mark.parametrize(
+    "amount", ["-5", "1e9", "NaN", "twelve", "1.2.3", "0", "100000", "12.405", "١٢", "1 000", ""]
+)
+def test_a_wrong_amount_is_refused_with_its_field(run: Run, member: str, amount: str) -> None:
+    # `--` keeps a leading minus from looking like an option.
+    refused = told(run("earn", "--json", "--", member, amount), code=1)
+
+    assert refused["error"]["errors"][0]["field"] == "amount"
+    assert told(run("balance", member, "--json"))["balance"] == 0
+
+
+def test_a_command_without_an_installation_says_what_to_run(run: Run) -> None:
+    done = run("balance", "0000000000")
+
+    assert done.returncode == 3
+    assert "regulars init" in done.stderr
+
+
+def test_every_wrong_setting_is_told_at_once(run: Run) -> None:
+    done = run("doctor", REGULARS_PROXY_HOPS="x", REGULARS_APNS_URL="ftp://x")
+
+    assert done.returncode == 3
+    assert "REGULARS_PROXY_HOPS" in done.stderr
+    assert "REGULARS_APNS_URL" in done.stderr
+
+
+def test_with_two_merchants_one_must_be_named(run: Run, member: str) -> None:
+    told(run("merchant", "add", "gym", "--name", "Gym", "--email", "g@example.com", "--json"))
+
+    unnamed = told(run("balance", member, "--json"), code=1)
+    foreign = told(run("balance", member, "--merchant", "gym", "--json"), code=1)
+    own = told(run("balance", member, "--merchant", "demo", "--json"))
+
+    assert "--merchant" in unnamed["error"]["message"]
+    assert foreign["error"]["code"] == "unknown_card"
+    assert own["balance"] == 0
+    told(run("merchant", "suspend", "demo", "--json"))
+    refused = run("earn", member, "5", "--merchant", "demo", "--json")
+    assert refused.returncode == 1
+
+
+def test_doctor_tells_what_is_missing_and_how_to_mend_it(run: Run) -> None:
+    told(run("init", "--demo", "--json"))
+
+    report = told(run("doctor", "--json"))
+
+    by_name = {check["name"]: check for check in report["checks"]}
+    assert by_name["database"]["health"] == "ok"
+    assert "regulars serve" in by_name["worker"]["mend"]
+    assert by_name["apple"]["merchant"] == "demo"

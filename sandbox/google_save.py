@@ -17,6 +17,7 @@ from sandbox.events import EventLog
 from sandbox.google_http import payload_resources
 from sandbox.google_oauth import Account, Accounts, BadJwt
 from sandbox.google_rules import ApiRefused, Kind
+from sandbox.google_view import google_view
 from sandbox.google_wallet import GoogleWallet
 from sandbox.iphones import NoSuchPhone
 from sandbox.loopback import is_welcome
@@ -125,7 +126,8 @@ class SaveDoor:
 
     def _preview(self, kind: Kind, document: dict[str, Any]) -> dict[str, Any]:
         # What is stored wins over what a fat link says: a link never updates a card.
-        return self._wallet.find(kind, str(document["id"])) or document
+        found = self._wallet.find(kind, str(document["id"])) or document
+        return google_view(f"{kind.path}/{document['id']}", found)
 
     def _refused(self, reason: str) -> Response:
         self._events.add("save.refused", reason=reason)

@@ -6,9 +6,12 @@ The push carries no text: the phone compares the old pass with the new one. One 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sandbox.pkpass import FIELD_GROUPS, OpenedPass
+
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def change_notice(old: OpenedPass, new: OpenedPass) -> str | None:
@@ -28,21 +31,40 @@ def change_notice(old: OpenedPass, new: OpenedPass) -> str | None:
         return None
     if len(changed) > 1:
         return f"{len(changed)} changes to your pass"
-    return _message(changed[0])
+    return _message(changed[0], new)
 
 
-def _message(field: dict[str, Any]) -> str:
-    text = str(field["changeMessage"])
+def _message(field: dict[str, Any], opened: OpenedPass) -> str:
+    text = opened.text(str(field["changeMessage"]))
     if "%@" not in text:
-        return f"{field.get('label') or field['key']} changed"
-    return text.replace("%@", shown_value(field))
+        return f"{opened.text(str(field.get('label') or field['key']))} changed"
+    return text.replace("%@", shown_value(field, opened))
 
 
-def shown_value(field: dict[str, Any]) -> str:
-    """A field's value as the card shows it (numbers without a superfluous .0, money with code)."""
+def shown_value(field: dict[str, Any], opened: OpenedPass) -> str:
+    """A field's value as the card shows it: money, dates and plain numbers in English."""
     value = field["value"]
+    if isinstance(value, str):
+        return _date_text(field, value) or opened.text(value)
+    if field.get("currencyCode"):
+        return f"{SIGNS.get(field['currencyCode'], field['currencyCode'] + ' ')}{value:,.2f}"
+    if field.get("numberStyle") == "PKNumberStylePercent":
+        return f"{value:.0%}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if field.get("currencyCode") and not isinstance(value, str):
-        return f"{value:.2f} {field['currencyCode']}"
     return str(value)
+
+
+def _date_text(field: dict[str, Any], value: str) -> str | None:
+    if not {"dateStyle", "timeStyle"} & field.keys():
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    parts = []
+    if field.get("dateStyle", "PKDateStyleNone") != "PKDateStyleNone":
+        parts.append(f"{moment.day} {moment:%b %Y}")
+    if field.get("timeStyle", "PKDateStyleNone") != "PKDateStyleNone":
+        parts.append(f"{moment:%H:%M}")
+    return ", ".join(parts)

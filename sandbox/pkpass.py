@@ -18,6 +18,7 @@ from cryptography import x509
 
 from sandbox.apple_trust import NotTrusted, PassSigner, check_signature
 from sandbox.loopback import NotLoopback, checked_url
+from sandbox.pass_strings import phone_strings
 
 PASS_BYTES_MAX = 10_000_000
 UNPACKED_BYTES_MAX = 40_000_000
@@ -54,6 +55,11 @@ class OpenedPass:
     images: dict[str, bytes]
     manifest_hash: str
     signer: PassSigner
+    strings: dict[str, str]
+
+    def text(self, key: str) -> str:
+        """A text as the phone's language has it."""
+        return self.strings.get(key, key)
 
     @property
     def pass_type_identifier(self) -> str:
@@ -97,6 +103,7 @@ def open_pass(body: bytes, *, roots: list[x509.Certificate]) -> OpenedPass:
         images=images,
         manifest_hash=hashlib.sha256(manifest).hexdigest(),
         signer=signer,
+        strings=phone_strings(files),
     )
 
 

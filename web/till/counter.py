@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Response, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
@@ -41,12 +43,16 @@ ID_DIGITS_MAX: Final = 19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A card on the till's screen. `undo_id` is a movement that may still be undone."""
+    """A card on the till's screen.
+
+    `undo_id` is a movement that may still be undone, `last_used` says in words when it moved last.
+    """
 
     found: FoundMember
     handle: str
     state: CardState
     undo_id: int | None
+    last_used: str
     new_key: str
 
 
@@ -217,6 +223,7 @@ def _panel(
         handle=make_handle(till, found),
         state=state,
         undo_id=_undo_id(state, just_done),
+        last_used=_ago(found.last_used),
         new_key=new_token(),
     )
 
@@ -229,6 +236,16 @@ def _undo_id(state: CardState, just_done: OperationResult | None) -> int | None:
     young = services().loyalty.clock.now() - last.created_at < OWN_UNDO_WINDOW
     mine = just_done is None or just_done.operation_id == last.operation_id
     return last.operation_id if last.reversible and young and mine else None
+
+
+def _ago(moment: datetime | None) -> str:
+    if moment is None:
+        return _("never used")
+    elapsed = services().loyalty.clock.now() - moment
+    if elapsed < timedelta(minutes=1):
+        return _("used just now")
+    words = format_timedelta(-elapsed, granularity="minute", add_direction=True)
+    return _("used %(when)s", when=words)
 
 
 def _facts(panel: Panel) -> dict[str, Any]:

@@ -1,0 +1,231 @@
+// The till: every action is an ordinary form; this sends it without leaving the page, keeps its
+// idempotency key until it is answered, and tells the answer by colour, icon and sound.
+
+import { cameraComplaint, startCamera, wasOn } from "./till-camera.js";
+import { listenToScanner } from "./till-scanner.js";
+import { play } from "./till-sound.js";
+
+const ANSWER_WITHIN_MS = 12_000;
+const LOCKS_AFTER_MS = 5 * 60_000 + 2_000;
+const PENDING = "regulars-till-pending";
+
+const main = document.querySelector("main");
+const stage = document.querySelector("[data-stage]");
+const findForm = document.querySelector("[data-find]");
+let busy = false;
+let lockTimer = 0;
+
+for (const tone of document.querySelectorAll("[data-tone]")) play(tone.dataset.tone);
+if (stage && findForm) openScanner();
+openKeypad();
+
+function openScanner() {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-act]")) return;
+    event.preventDefault();
+    act(event.target.action, freshBody(event.target), event.target);
+  });
+  stage.addEventListener("click", (event) => {
+    if (!event.target.closest(`a[href="${stage.dataset.home}"]`)) return;
+    event.preventDefault();
+    clearStage();
+  });
+  listenToScanner(find);
+  openCamera();
+  resume();
+  stayUnlocked();
+}
+
+// --- one action -------------------------------------------------------------------------------
+
+function find(code) {
+  const body = new URLSearchParams(new FormData(findForm));
+  body.set("code", code);
+  act(findForm.action, body, findForm);
+}
+
+function freshBody(form) {
+  const body = new URLSearchParams(new FormData(form));
+  if (body.has("key")) {
+    // One key per intent: another try of the same form is the same intent until it is answered.
+    form.dataset.key ||= newKey();
+    body.set("key", form.dataset.key);
+  }
+  return body;
+}
+
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function act(action, body, form) {
+  if (busy) return;
+  busy = true;
+  stage.classList.add("busy");
+  if (body.has("key")) remember({ action, body: body.toString() });
+  try {
+    const response = await fetch(action, {
+      method: "POST",
+      body,
+      headers: { Accept: "application/json" },
+      credentials: "same-origin",
+      redirect: "error",
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    const answer = await response.json();
+    answered(response, answer, form);
+  } catch {
+    unanswered(action, body, form);
+  } finally {
+    busy = false;
+    stage.classList.remove("busy");
+  }
+}
+
+function answered(response, answer, form) {
+  if (response.status === 401) {
+    location.reload();
+    return;
+  }
+  if (!response.ok && (response.status === 503 || answer.code === "operation_in_flight")) {
+    refuse(answer.detail);
+    return; // the key stays: the next try is the same intent
+  }
+  forget();
+  if (form) delete form.dataset.key;
+  if (response.ok) show(answer);
+  else refuse(answer.detail, answer.errors?.[0]?.field);
+  stayUnlocked();
+}
+
+function show(answer) {
+  stage.innerHTML = answer.html;
+  main.classList.add("has-card");
+  findForm.elements.code.value = "";
+  play(answer.tone);
+  const first = stage.querySelector("[autofocus]") ?? stage.querySelector("[data-next]");
+  if (first && matchMedia("(pointer: fine)").matches) first.focus();
+  stage.scrollIntoView({ block: "nearest" });
+}
+
+function refuse(message, field) {
+  play("bad");
+  for (const old of stage.querySelectorAll(".tone")) old.remove();
+  const note = document.querySelector("[data-trouble]").content.cloneNode(true);
+  note.querySelector("[data-message]").textContent = message;
+  stage.prepend(note);
+  const input = field && stage.querySelector(`[name="${CSS.escape(field)}"]:not([type=hidden])`);
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  input.select();
+}
+
+function unanswered(action, body, form) {
+  play("bad");
+  const note = document.querySelector("[data-offline]").content.cloneNode(true);
+  note.querySelector("[data-again]").addEventListener("click", () => act(action, body, form));
+  note.querySelector("[data-drop]").addEventListener("click", () => {
+    forget();
+    clearStage();
+  });
+  if (!body.has("key")) note.querySelector(".tone p").textContent = note.querySelector(".tone p").textContent.split(".")[0] + ".";
+  stage.replaceChildren(note);
+  main.classList.add("has-card");
+}
+
+function clearStage() {
+  stage.replaceChildren();
+  main.classList.remove("has-card");
+  findForm.reset();
+  findForm.elements.code.focus({ preventScroll: true });
+}
+
+// --- an answer that never came survives a reload of the page ------------------------------------
+
+function remember(pending) {
+  try {
+    sessionStorage.setItem(PENDING, JSON.stringify(pending));
+  } catch {
+    // Then the key lives as long as the page.
+  }
+}
+
+function forget() {
+  try {
+    sessionStorage.removeItem(PENDING);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
+function resume() {
+  try {
+    const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
+    if (!pending) return;
+    const body = new URLSearchParams(pending.body);
+    // The token of forms may be another one by now; the key is what makes it the same intent.
+    body.set("csrf_token", findForm.elements.csrf_token.value);
+    unanswered(pending.action, body, null);
+  } catch {
+    forget();
+  }
+}
+
+// --- camera, keypad, lock -----------------------------------------------------------------------
+
+function openCamera() {
+  const box = document.querySelector("[data-camera]");
+  const off = document.querySelector("[data-camera-off]");
+  const start = document.querySelector("[data-camera-start]");
+  const tellOff = (reason) => {
+    box.hidden = true;
+    off.textContent = off.dataset[reason] ?? off.dataset.broken;
+    off.hidden = false;
+  };
+  const complaint = cameraComplaint();
+  if (complaint) {
+    tellOff(complaint);
+    return;
+  }
+  box.hidden = false;
+  const begin = async () => {
+    start.disabled = true;
+    try {
+      await startCamera(box.querySelector("[data-video]"), {
+        vendor: document.querySelector("[data-scan]").dataset.vendor,
+        isPaused: () => busy || main.classList.contains("has-card"),
+        onCode: (code) => {
+          box.classList.add("seen");
+          setTimeout(() => box.classList.remove("seen"), 600);
+          find(code);
+        },
+      });
+      box.classList.add("live");
+    } catch (error) {
+      tellOff(error.reason ?? "broken");
+    }
+  };
+  start.addEventListener("click", begin);
+  if (wasOn()) begin();
+}
+
+function openKeypad() {
+  const form = document.querySelector("[data-pin]");
+  if (!form) return;
+  const input = form.querySelector("input[name=pin]");
+  form.querySelector("[data-keypad]").hidden = false;
+  form.querySelector("[data-plain]").hidden = true;
+  // On a touch screen the large keys are enough; the system's keyboard would cover them.
+  if (matchMedia("(pointer: coarse)").matches) input.readOnly = true;
+  form.addEventListener("click", (event) => {
+    const key = event.target.closest("[data-digit], [data-erase]");
+    if (!key) return;
+    input.value = key.dataset.digit ? (input.value + key.dataset.digit).slice(0, 6) : input.value.slice(0, -1);
+  });
+}
+
+function stayUnlocked() {
+  clearTimeout(lockTimer);
+  lockTimer = setTimeout(() => location.assign(stage.dataset.home), LOCKS_AFTER_MS);
+}

@@ -18,8 +18,9 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 PASS: Final = "pass.json"  # noqa: S105 - a file name
 MANIFEST: Final = "manifest.json"
@@ -31,8 +32,11 @@ _GOOGLE_PREFIX: Final = "google-"
 _NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
-_CENTRAL: Final = struct.Struct("<4s6H3I5H2I")
+_CENTRAL: Final = struct.Struct("<4s6H3I5HI")
+_OFFSET: Final = struct.Struct("<I")
 _END: Final = struct.Struct("<4s4H2IH")
+_NAME: Final = itemgetter(0)
+_LOCAL_PART: Final = itemgetter(2)
 _VERSION: Final = 20
 _STORED: Final = 0
 _DATE_1980_01_01: Final = 0x21
@@ -42,15 +46,17 @@ _encode_json: Final = json.JSONEncoder(
 ).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One zip member, laid out: `local` is its header, name and data in one piece."""
+class Member(NamedTuple):
+    """One zip member, laid out.
+
+    `local` is its header, name and data in one piece; `central` its directory record up to the
+    offset, which is all that differs from pass to pass.
+    """
 
     name: str
     sha1: str
-    crc: int
-    size: int
     local: bytes
+    central: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,60 +155,25 @@ def _check_name(name: str) -> None:
 
 def _member(name: str, data: bytes) -> Member:
     path = name.encode("ascii")
-    crc = zlib.crc32(data)
-    header = _LOCAL.pack(
-        b"PK\x03\x04",
-        _VERSION,
-        0,
-        _STORED,
-        0,
-        _DATE_1980_01_01,
-        crc,
-        len(data),
-        len(data),
-        len(path),
-        0,
-    )
+    size = len(data)
+    facts = (0, _STORED, 0, _DATE_1980_01_01, zlib.crc32(data), size, size, len(path), 0)
+    local = _LOCAL.pack(b"PK\x03\x04", _VERSION, *facts)
     return Member(
         name=name,
         sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
-        crc=crc,
-        size=len(data),
-        local=b"".join((header, path, data)),
+        local=b"".join((local, path, data)),
+        central=_CENTRAL.pack(b"PK\x01\x02", _VERSION, _VERSION, *facts, 0, 0, 0, 0),
     )
 
 
 def _zip(members: list[Member]) -> bytes:
-    members.sort(key=lambda member: member.name)
-    directory = []
+    members.sort(key=_NAME)
+    directory: list[bytes] = []
     offset = 0
-    for member in members:
-        directory.append(_central_record(member, offset))
-        offset += len(member.local)
+    for name, _sha1, local, central in members:
+        directory += (central, _OFFSET.pack(offset), name.encode("ascii"))
+        offset += len(local)
     listing = b"".join(directory)
-    end = _END.pack(b"PK\x05\x06", 0, 0, len(members), len(members), len(listing), offset, 0)
-    return b"".join([*(member.local for member in members), listing, end])
-
-
-def _central_record(member: Member, offset: int) -> bytes:
-    path = member.name.encode("ascii")
-    record = _CENTRAL.pack(
-        b"PK\x01\x02",
-        _VERSION,
-        _VERSION,
-        0,
-        _STORED,
-        0,
-        _DATE_1980_01_01,
-        member.crc,
-        member.size,
-        member.size,
-        len(path),
-        0,
-        0,
-        0,
-        0,
-        0,
-        offset,
-    )
-    return record + path
+    count = len(members)
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(listing), offset, 0)
+    return b"".join([*map(_LOCAL_PART, members), listing, end])

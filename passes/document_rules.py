@@ -12,13 +12,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from common.i18n import gettext as _
 from passes.contrast import Contrast, rgb_contrast_ratio, verdict
 from passes.document_keys import KNOWN, REQUIRED, TYPES
-from passes.field_rules import check_fields
+from passes.field_rules import STYLES, check_fields, nulls
 from passes.findings import Finding, fault, warning
 
 PLACE: Final = "pass.json"
@@ -34,6 +35,8 @@ _FORMATS: Final = frozenset(
     f"PKBarcodeFormat{name}"
     for name in ("QR", "PDF417", "Aztec", "Code128", "Code39", "Codabar", "EAN13", "I2of5")
 )
+_NESTED: Final = KNOWN - {"userInfo", *STYLES}
+_CONTAINERS: Final = frozenset({dict, list})
 _COLOURS: Final = ("backgroundColor", "foregroundColor", "labelColor")
 
 
@@ -122,32 +125,21 @@ def _kind(types: tuple[type, ...]) -> str:
 
 
 def _nothing_null(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Null anywhere breaks the whole pass; what `userInfo` holds is the app's own."""
-    if not _holds_null(document):
-        return
-    waiting: list[tuple[str, Any]] = [(_at(name), document[name]) for name in document]
-    while waiting:
-        place, value = waiting.pop()
-        if value is None:
-            yield fault("null", place, rule=_("Null breaks a pass."), mend=_("Leave the key out."))
-        elif place == _at("userInfo"):
-            continue
-        elif isinstance(value, dict):
-            waiting.extend((f"{place}.{key[:60]}", entry) for key, entry in value.items())
-        elif isinstance(value, list):
-            waiting.extend((f"{place}[{at}]", entry) for at, entry in enumerate(value))
+    """Nulls outside the fields; what `userInfo` holds is the app's own."""
+    for name, value in document.items():
+        nested = type(value) in _CONTAINERS and name in _NESTED
+        if value is None or (nested and _holds_null(value)):
+            yield from nulls(_at(name), value)
 
 
-def _holds_null(document: Mapping[str, Any]) -> bool:
-    """The same walk without places: almost every pass holds none, and this is on the hot path."""
-    waiting: list[Any] = [document]
-    for value in waiting:
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-        elif value is None:
+def _holds_null(value: Any) -> bool:
+    """Without places, because almost every pass holds none."""
+    waiting = [value]
+    for inner in waiting:
+        entries = inner.values() if type(inner) is dict else inner
+        if None in entries:
             return True
+        waiting.extend([entry for entry in entries if type(entry) in _CONTAINERS])
     return False
 
 
@@ -228,31 +220,46 @@ def _address(address: str) -> Iterator[Finding]:
 
 
 def _colours(document: Mapping[str, Any]) -> Iterator[Finding]:
-    channels: dict[str, tuple[int, int, int]] = {}
     for name in _COLOURS:
         text = document.get(name)
-        if not isinstance(text, str):
-            continue
-        match = _RGB.fullmatch(text)
-        if match and all(int(part) <= 255 for part in match.groups()):  # noqa: PLR2004
-            red, green, blue = map(int, match.groups())
-            channels[name] = (red, green, blue)
-        else:
+        if isinstance(text, str) and _channels(text) is None:
             yield fault(
                 "colour",
                 _at(name),
                 rule=_("Colours are written like rgb(31, 61, 54)."),
                 mend=_("Write three numbers from 0 to 255."),
             )
-    ground = channels.pop("backgroundColor", None)
-    for name, colour in channels.items():
-        if ground and verdict(rgb_contrast_ratio(colour, ground)) is Contrast.UNREADABLE:
+    ground = document.get(_COLOURS[0])
+    for name in _COLOURS[1:]:
+        if _hides(document.get(name), ground):
             yield warning(
                 "contrast",
                 _at(name),
                 rule=_("The text can hardly be read on the background."),
                 mend=_("Choose a lighter or a darker colour."),
             )
+
+
+# All cards of a design have the same colours.
+@lru_cache(maxsize=1024)
+def _channels(text: str) -> tuple[int, int, int] | None:
+    match = _RGB.fullmatch(text)
+    if not match or any(int(part) > 255 for part in match.groups()):  # noqa: PLR2004
+        return None
+    red, green, blue = map(int, match.groups())
+    return red, green, blue
+
+
+def _hides(colour: Any, ground: Any) -> bool:
+    return isinstance(colour, str) and isinstance(ground, str) and _unreadable(colour, ground)
+
+
+@lru_cache(maxsize=1024)
+def _unreadable(colour: str, ground: str) -> bool:
+    first, second = _channels(colour), _channels(ground)
+    if first is None or second is None:
+        return False
+    return verdict(rgb_contrast_ratio(first, second)) is Contrast.UNREADABLE
 
 
 def _barcodes(document: Mapping[str, Any]) -> Iterator[Finding]:

@@ -1,5 +1,8 @@
 """Apple's rules for the fields of a pass: zones, keys, values, formats.
 
+Each member of a field has a test and a complaint in one table. The tests run on every pass that is
+issued, so they cost next to nothing while nothing is wrong.
+
 Source: developer.apple.com/documentation/walletpasses/passfieldcontent; apple-wallet 1.3
 """
 
@@ -7,10 +10,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from common.i18n import gettext as _
+from common.i18n import mark
 from passes.findings import Finding, fault
 
 STYLES: Final = (
@@ -53,11 +58,6 @@ _LIMITS: Final[Mapping[str, Mapping[tuple[str, ...], int]]] = {
     "boardingPass": {("headerFields",): 3, ("primaryFields",): 2, ("auxiliaryFields",): 5},
     "posterGeneric": {("headerFields",): 1, ("primaryFields",): 4, ("footerFields",): 2},
 }
-_MEMBERS: Final = frozenset(
-    "key value label attributedValue changeMessage dataDetectorTypes textAlignment "  # noqa: SIM905
-    "dateStyle "
-    "timeStyle ignoresTimeZone isRelative numberStyle currencyCode semantics row".split()
-)
 _ALIGNMENTS: Final = frozenset(
     f"PKTextAlignment{s}" for s in ("Left", "Center", "Right", "Natural")
 )
@@ -66,27 +66,57 @@ _DETECTORS: Final = frozenset(
     f"PKDataDetectorType{kind}" for kind in ("PhoneNumber", "Link", "Address", "CalendarEvent")
 )
 _FOREIGN_TAG: Final = re.compile(r"<(?!/?a[\s>])", re.IGNORECASE)
+_NUMBERS: Final = frozenset({int, float})
+_VALUES: Final = frozenset({str, int, float})
+# Key and value alone break no rule that binds several members.
+_SIMPLE_MEMBERS: Final = 2
+_NEEDED: Final = frozenset({"key", "value"})
+_Test = Callable[[Any, str], bool]
 
 
-def check_fields(document: Mapping[str, Any]) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """A member's test (value, zone) and what is said when it fails."""
+
+    holds: _Test
+    code: str = "type_wrong"
+    rule: str = mark("Wallet reads another kind of value here.")
+    mend: str = mark("Give a text.")
+
+
+def check_fields(document: Mapping[str, Any]) -> list[Finding]:
     """Every broken rule of the style dictionaries and their fields."""
+    found: list[Finding] = []
     styles = [name for name in STYLES if name in document]
     if len([name for name in styles if name != _BESIDE]) > 1 or not styles:
-        yield fault(
-            "style",
-            "pass.json",
-            rule=_("A pass has exactly one style."),
-            mend=_("Give one of %(styles)s.", styles=", ".join(STYLES)),
+        found.append(
+            fault(
+                "style",
+                "pass.json",
+                rule=_("A pass has exactly one style."),
+                mend=_("Give one of %(styles)s.", styles=", ".join(STYLES)),
+            )
         )
     for style in styles:
         if isinstance(document[style], dict):
-            yield from _style(style, document[style])
+            found.extend(_style(style, document[style]))
+    return found
+
+
+def nulls(place: str, value: Any) -> Iterator[Finding]:
+    """Every null inside a JSON value: one anywhere breaks the whole pass."""
+    waiting = [(place, value)]
+    while waiting:
+        at, inner = waiting.pop()
+        if inner is None:
+            yield fault("null", at, rule=_("Null breaks a pass."), mend=_("Leave the key out."))
+        elif isinstance(inner, dict):
+            waiting.extend((f"{at}.{key[:60]}", entry) for key, entry in inner.items())
+        elif isinstance(inner, list):
+            waiting.extend((f"{at}[{number}]", entry) for number, entry in enumerate(inner))
 
 
 def _style(style: str, zones: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in zones:
-        if name not in _ZONES and name != "transitType":
-            yield _misspelt(f"pass.json:{style}.{name[:60]}", name, known=_ZONES)
     for shared, most in _LIMITS[style].items():
         if sum(len(_fields(zones, zone)) for zone in shared) > most:
             yield fault(
@@ -96,99 +126,68 @@ def _style(style: str, zones: Mapping[str, Any]) -> Iterator[Finding]:
                 mend=_("Move some to the back."),
             )
     seen: set[str] = set()
-    for zone in _ZONES:
-        if not isinstance(zones.get(zone, []), list):
-            yield _wrong_type(f"pass.json:{style}.{zone}", _("a list"))
-        for at, field in enumerate(_fields(zones, zone)):
-            place = f"pass.json:{style}.{zone}[{at}]"
-            if isinstance(field, dict):
-                yield from _field(field, place, zone=zone, seen=seen)
-            else:
-                yield _wrong_type(place, _("an object"))
+    for zone, fields in zones.items():
+        place = f"pass.json:{style}.{zone[:60]}"
+        if zone not in _ZONES:
+            if zone != "transitType":
+                yield _misspelt(place, zone, known=_ZONES)
+        elif isinstance(fields, list):
+            for at, field in enumerate(fields):
+                yield from _field(field, (place, at), zone=zone, seen=seen)
+        else:
+            yield _complaint(place, fields, _LIST)
 
 
-def _field(field: Mapping[str, Any], place: str, *, zone: str, seen: set[str]) -> Iterator[Finding]:
+def _field(field: Any, where: tuple[str, int], *, zone: str, seen: set[str]) -> list[Finding]:
+    if type(field) is not dict:
+        return [_complaint(_place(where), field, _OBJECT)]
+    found: list[Finding] = []
+    for name, value in field.items():
+        if (name, type(value)) in _SOUND:
+            continue
+        rule = _RULES.get(name)
+        if rule is None:
+            found.append(_misspelt(_place(where, name), name, known=tuple(_RULES)))
+        elif not rule.holds(value, zone):
+            found.append(_complaint(_place(where, name), value, rule))
+    for name in _NEEDED - field.keys():
+        found.append(_complaint(_place(where, name), "", _RULES[name]))
     key = field.get("key")
-    if not isinstance(key, str) or not key:
-        yield _wrong_type(f"{place}.key", _("a text"))
-    elif key in seen:
-        yield fault(
-            "field_key_twice",
-            f"{place}.key",
-            rule=_("A key names one field of the whole pass."),
-            mend=_("Give the field a key of its own."),
-        )
-    else:
+    if key == "" or key in seen:
+        found.append(_complaint(_place(where, "key"), key, _TWICE if key else _RULES["key"]))
+    elif type(key) is str:
         seen.add(key)
-    if not _is_value(field.get("value")):
-        yield _wrong_type(f"{place}.value", _("a text or a number"))
-    if not field.keys() <= _MEMBERS:
-        for name in field.keys() - _MEMBERS:
-            yield _misspelt(f"{place}.{name[:60]}", name, known=sorted(_MEMBERS))
-    for name in ("label", "changeMessage", "attributedValue", "currencyCode"):
-        if not isinstance(field.get(name, ""), str | None):
-            yield _wrong_type(f"{place}.{name}", _("a text"))
-    yield from _formats(field, place, zone=zone)
+    if len(field) > _SIMPLE_MEMBERS:
+        found.extend(_across(field, where))
+    return found
 
 
-def _formats(field: Mapping[str, Any], place: str, *, zone: str) -> Iterator[Finding]:
-    change = field.get("changeMessage")
-    if isinstance(change, str) and "%@" not in change:
-        yield fault(
-            "change_message",
-            f"{place}.changeMessage",
-            rule=_("Without %@ Wallet does not tell what changed."),
-            mend=_("Put %@ where the new value shall stand, or leave the message out."),
-        )
-    alignment = field.get("textAlignment")
-    if alignment is not None and (zone in _UNALIGNED or alignment not in _ALIGNMENTS):
-        yield fault(
-            "alignment",
-            f"{place}.textAlignment",
-            rule=_("Primary and back fields are not aligned; the others know four values."),
-            mend=_("Leave textAlignment out."),
-        )
-    detectors = field.get("dataDetectorTypes")
-    if detectors is not None and not (
-        isinstance(detectors, list) and all(kind in _DETECTORS for kind in detectors)
-    ):
-        yield fault(
-            "detectors",
-            f"{place}.dataDetectorTypes",
-            rule=_("Wallet knows four kinds of things to tap."),
-            mend=_("Use names like PKDataDetectorTypeLink."),
-        )
+def _across(field: Mapping[str, Any], where: tuple[str, int]) -> Iterator[Finding]:
+    """Rules that bind several members."""
     if ("dateStyle" in field) != ("timeStyle" in field):
-        yield fault(
-            "date_style_half",
-            place,
-            rule=_("A date needs both styles."),
-            mend=_("Give dateStyle and timeStyle."),
-        )
-    yield from _number_and_markup(field, place)
+        yield _complaint(_place(where), field, _HALF_DATE)
+    styled = "numberStyle" in field or "currencyCode" in field
+    if styled and type(field.get("value")) not in _NUMBERS:
+        yield _complaint(_place(where, "value"), field.get("value"), _NUMBER_AS_TEXT)
+    if "semantics" in field:
+        yield from nulls(_place(where, "semantics"), field["semantics"])
 
 
-def _number_and_markup(field: Mapping[str, Any], place: str) -> Iterator[Finding]:
-    number = isinstance(field.get("value"), int | float)
-    if not number and ("currencyCode" in field or "numberStyle" in field):
-        yield fault(
-            "number_as_text",
-            f"{place}.value",
-            rule=_("A number style needs a number."),
-            mend=_("Write the value without quotation marks."),
-        )
-    markup = field.get("attributedValue")
-    if isinstance(markup, str) and _FOREIGN_TAG.search(markup):
-        yield fault(
-            "markup",
-            f"{place}.attributedValue",
-            rule=_("Wallet understands links and no other markup."),
-            mend=_("Use <a href> only."),
-        )
+def _place(where: tuple[str, int], name: str = "") -> str:
+    zone, at = where
+    return f"{zone}[{at}].{name[:60]}" if name else f"{zone}[{at}]"
 
 
-def _is_value(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+def _complaint(place: str, value: Any, rule: _Rule) -> Finding:
+    if value is None:
+        return fault("null", place, rule=_("Null breaks a pass."), mend=_("Leave the key out."))
+    return fault(rule.code, place, rule=_(rule.rule), mend=_(rule.mend))
+
+
+def _misspelt(place: str, name: str, *, known: tuple[str, ...]) -> Finding:
+    close = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.6)
+    mend = _("Write %(name)s.", name=close[0]) if close else _("Remove the key.")
+    return fault("key_misspelt", place, rule=_("Wallet ignores keys it does not know."), mend=mend)
 
 
 def _fields(zones: Mapping[str, Any], zone: str) -> list[Any]:
@@ -196,16 +195,105 @@ def _fields(zones: Mapping[str, Any], zone: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _wrong_type(place: str, kind: str) -> Finding:
-    return fault(
-        "type_wrong",
-        place,
-        rule=_("Wallet reads another kind of value here."),
-        mend=_("Give %(kind)s.", kind=kind),
-    )
+def _is_text(value: Any, _zone: str) -> bool:
+    return type(value) is str
 
 
-def _misspelt(place: str, name: str, *, known: tuple[str, ...] | list[str]) -> Finding:
-    close = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.6)
-    mend = _("Write %(name)s.", name=close[0]) if close else _("Remove the key.")
-    return fault("key_misspelt", place, rule=_("Wallet ignores keys it does not know."), mend=mend)
+def _is_name(value: Any, _zone: str) -> bool:
+    return type(value) is str and value != ""
+
+
+def _is_flag(value: Any, _zone: str) -> bool:
+    return type(value) is bool
+
+
+def _is_value(value: Any, _zone: str) -> bool:
+    return type(value) in _VALUES
+
+
+def _is_object(value: Any, _zone: str) -> bool:
+    return type(value) is dict
+
+
+def _announces(value: Any, _zone: str) -> bool:
+    return type(value) is str and "%@" in value
+
+
+def _is_aligned(value: Any, zone: str) -> bool:
+    return zone not in _UNALIGNED and type(value) is str and value in _ALIGNMENTS
+
+
+def _are_detectors(value: Any, _zone: str) -> bool:
+    return type(value) is list and all(type(k) is str and k in _DETECTORS for k in value)
+
+
+def _links_only(value: Any, _zone: str) -> bool:
+    return type(value) is str and not _FOREIGN_TAG.search(value)
+
+
+_TEXT: Final = _Rule(holds=_is_text)
+_FLAG: Final = _Rule(holds=_is_flag, mend=mark("Give true or false."))
+_OBJECT: Final = _Rule(holds=_is_object, mend=mark("Give an object."))
+_LIST: Final = _Rule(holds=_is_object, mend=mark("Give a list."))
+_TWICE: Final = _Rule(
+    holds=_is_name,
+    code="field_key_twice",
+    rule=mark("A key names one field of the whole pass."),
+    mend=mark("Give the field a key of its own."),
+)
+_HALF_DATE: Final = _Rule(
+    holds=_is_text,
+    code="date_style_half",
+    rule=mark("A date needs both styles."),
+    mend=mark("Give dateStyle and timeStyle."),
+)
+_NUMBER_AS_TEXT: Final = _Rule(
+    holds=_is_value,
+    code="number_as_text",
+    rule=mark("A number style needs a number."),
+    mend=mark("Write the value without quotation marks."),
+)
+_RULES: Final[Mapping[str, _Rule]] = {
+    "key": _Rule(holds=_is_name),
+    "value": _Rule(holds=_is_value, mend=mark("Give a text or a number.")),
+    "label": _TEXT,
+    "changeMessage": _Rule(
+        holds=_announces,
+        code="change_message",
+        rule=mark("Without %@ Wallet does not tell what changed."),
+        mend=mark("Put %@ where the new value shall stand, or leave the message out."),
+    ),
+    "textAlignment": _Rule(
+        holds=_is_aligned,
+        code="alignment",
+        rule=mark("Primary and back fields are not aligned; the others know four values."),
+        mend=mark("Leave textAlignment out."),
+    ),
+    "dataDetectorTypes": _Rule(
+        holds=_are_detectors,
+        code="detectors",
+        rule=mark("Wallet knows four kinds of things to tap."),
+        mend=mark("Use names like PKDataDetectorTypeLink."),
+    ),
+    "attributedValue": _Rule(
+        holds=_links_only,
+        code="markup",
+        rule=mark("Wallet understands links and no other markup."),
+        mend=mark("Use <a href> only."),
+    ),
+    "dateStyle": _TEXT,
+    "timeStyle": _TEXT,
+    "numberStyle": _TEXT,
+    "currencyCode": _TEXT,
+    "ignoresTimeZone": _FLAG,
+    "isRelative": _FLAG,
+    "semantics": _OBJECT,
+    "row": _Rule(holds=_is_value, mend=mark("Give 0 or 1.")),
+}
+# What needs no second look; the texts that must not be empty are the key's alone.
+_SOUND: Final = frozenset(
+    [
+        *((name, str) for name in ("key", "label", "dateStyle", "timeStyle", "numberStyle")),
+        *(("value", kind) for kind in _VALUES),
+    ]
+)

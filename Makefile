@@ -9,7 +9,7 @@ STAMPS := .stamps
 PORT ?= 8000
 ROOMS := common ledger passes signing storage loyalty delivery web regulars sandbox
 
-.PHONY: help setup run test lint format types test-fast bench screens lock clean messages wheel
+.PHONY: help setup run test lint format types test-fast bench screens lock clean messages reference wheel
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +42,11 @@ bench: $(STAMPS)/dev ## Measure: ratios against a baseline in the same run
 screens: $(STAMPS)/dev ## Take a picture of every page: phone and desktop, light and dark
 	bin/with-browser $(BIN)/python -m bench.screens
 
+reference: $(STAMPS)/dev ## Write the pages of docs/reference that the code can tell
+	$(BIN)/python bin/write-reference
+
 messages: $(STAMPS)/dev ## Collect the visible texts into common/locale
-	bin/collect-messages
+	$(BIN)/python bin/collect-messages
 
 wheel: $(STAMPS)/dev ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

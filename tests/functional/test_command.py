@@ -165,3 +165,40 @@ def test_doctor_tells_what_is_missing_and_how_to_mend_it(run: Run) -> None:
     assert by_name["database"]["health"] == "ok"
     assert "regulars serve" in by_name["worker"]["mend"]
     assert by_name["apple"]["merchant"] == "demo"
+
+
+def test_a_backup_without_keys_says_so_and_needs_them_to_be_restored(
+    run: Run, member: str, tmp_path: Path
+) -> None:
+    told(run("earn", member, "12.40", "--json"))
+    file = tmp_path / "backup.zip"
+    new = str(tmp_path / "new")
+
+    assert told(run("backup", str(file), "--json"))["with_keys"] is False
+    refused = run("restore", str(file), REGULARS_DATA=new)
+    (tmp_path / "data.keys").rename(tmp_path / "new.keys")
+    told(run("restore", str(file), "--json", REGULARS_DATA=new))
+
+    assert refused.returncode == 3
+    assert "new.keys" in refused.stderr
+    assert told(run("balance", member, "--json", REGULARS_DATA=new))["balance"] == 12
+    assert told(run("verify", "--json", REGULARS_DATA=new))["ok"] is True
+
+
+def test_keys_travel_under_a_passphrase_and_a_full_place_is_refused(
+    run: Run, member: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.zip"
+    phrase = {"REGULARS_BACKUP_PASSPHRASE": "a long enough phrase"}
+    new = str(tmp_path / "new")
+
+    told(run("backup", str(file), "--with-keys", "--json", **phrase))
+    wrong = run(
+        "restore", str(file), REGULARS_DATA=new, REGULARS_BACKUP_PASSPHRASE="another phrase"
+    )
+    told(run("restore", str(file), "--json", REGULARS_DATA=new, **phrase))
+    again = told(run("restore", str(file), "--json", REGULARS_DATA=new, **phrase), code=1)
+
+    assert wrong.returncode == 1
+    assert again["error"]["code"] == "conflict"
+    assert told(run("balance", member, "--json", REGULARS_DATA=new))["balance"] == 0

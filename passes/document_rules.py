@@ -272,7 +272,7 @@ def _barcodes(document: Mapping[str, Any]) -> Iterator[Finding]:
         )
     for at, code in enumerate(_entries(document, "barcodes")):
         place = _at(f"barcodes[{at}]")
-        if not isinstance(code, dict) or code.get("format") not in _FORMATS:
+        if not isinstance(code, dict) or str(code.get("format")) not in _FORMATS:
             yield fault(
                 "barcode_format",
                 place,

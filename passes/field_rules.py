@@ -153,9 +153,9 @@ def _field(field: Any, where: tuple[str, int], *, zone: str, seen: set[str]) -> 
     for name in _NEEDED - field.keys():
         found.append(_complaint(_place(where, name), "", _RULES[name]))
     key = field.get("key")
-    if key == "" or key in seen:
-        found.append(_complaint(_place(where, "key"), key, _TWICE if key else _RULES["key"]))
-    elif type(key) is str:
+    if type(key) is str:
+        if not key or key in seen:
+            found.append(_complaint(_place(where, "key"), key, _TWICE if key else _RULES["key"]))
         seen.add(key)
     if len(field) > _SIMPLE_MEMBERS:
         found.extend(_across(field, where))

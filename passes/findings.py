@@ -31,14 +31,20 @@ class Finding:
 
 def fault(code: str, place: str, *, rule: str, mend: str) -> Finding:
     """A finding that keeps the pass from working."""
-    return Finding(code=code, severity=Severity.FAULT, place=place, rule=rule, mend=mend)
+    return _finding(Severity.FAULT, code, place=place, rule=rule, mend=mend)
 
 
 def warning(code: str, place: str, *, rule: str, mend: str) -> Finding:
     """A finding that a phone forgives."""
-    return Finding(code=code, severity=Severity.WARNING, place=place, rule=rule, mend=mend)
+    return _finding(Severity.WARNING, code, place=place, rule=rule, mend=mend)
 
 
 def faults(findings: Iterable[Finding]) -> list[Finding]:
     """Only those that keep the pass from working."""
     return [finding for finding in findings if finding.severity is Severity.FAULT]
+
+
+def _finding(severity: Severity, code: str, *, place: str, rule: str, mend: str) -> Finding:
+    # Names come from the file; a terminal must not obey what is written in them.
+    shown = "".join(symbol if symbol.isprintable() else "\ufffd" for symbol in place)
+    return Finding(code=code, severity=severity, place=shown, rule=rule, mend=mend)

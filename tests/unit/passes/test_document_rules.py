@@ -3,6 +3,8 @@ from __future__ import annotations
 import copy
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from passes.apple import pass_document
 from passes.document_rules import check_document
@@ -148,3 +150,31 @@ def test_null_inside_user_info_is_the_apps_own():
 @pytest.mark.parametrize("document", [{}, {"storeCard": None}, {"storeCard": {"backFields": None}}])
 def test_any_object_gets_an_answer(document):
     assert check_document(document, ())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def paths(value, at=()):
+    """Every place in a JSON document."""
+    if at:
+        yield at
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, entry in inner:
+        if isinstance(entry, dict | list):
+            yield from paths(entry, (*at, step))
+        else:
+            yield (*at, step)
+
+
+@settings(deadline=None, max_examples=400)
+@given(path=st.sampled_from(list(paths(GOOD))), value=JSON)
+def test_any_json_anywhere_gets_findings_and_never_an_error(path, value):
+    for finding in check_document(spoilt(path, value), {"icon.png"}):
+        assert finding.mend

@@ -155,3 +155,9 @@ def test_warnings_alone_are_no_fault():
 
     assert [finding.severity for finding in found] == [Severity.WARNING]
     assert faults(found) == []
+
+
+def test_a_name_cannot_speak_to_the_terminal():
+    (finding,) = inspect_bundle(repacked(**{"a\x1b[2Jb": b"x"}))
+
+    assert finding.place == "a\ufffd[2Jb"

@@ -48,6 +48,7 @@ class Home:
         try:
             fcntl.flock(self._owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._owner.close()
             raise HomeUnusable(
                 f"Another sandbox already uses {self.folder}. Stop it, or choose another --home."
             ) from error

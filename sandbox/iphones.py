@@ -21,7 +21,7 @@ from sandbox.home import Home
 from sandbox.iphone import Card, IPhone, ServiceRecord, iphone_from_json
 from sandbox.loopback import NotLoopback
 from sandbox.notices import change_notice
-from sandbox.pkpass import CANNOT_INSTALL, OpenedPass, PassRefused, open_pass
+from sandbox.pkpass import CANNOT_INSTALL, OpenedPass, PassRefused, open_pass, reopen_pass
 from sandbox.push_score import DEFAULT_THRESHOLDS
 from sandbox.store import Store
 from sandbox.update_calls import UpdateCalls
@@ -124,7 +124,7 @@ class IPhones:
                 body = self._store.get_bytes("pkpass", f"{phone.id}/{card.key}")
                 if body is None:
                     raise NoSuchPhone(f"{phone.id} holds no bytes of {card.key}.")
-                self._opened[key] = open_pass(body, roots=self._home.apple_roots())
+                self._opened[key] = reopen_pass(body)
             return self._opened[key]
 
     def remember(self, phone: IPhone, card: Card, opened: OpenedPass, body: bytes) -> None:

@@ -54,7 +54,7 @@ class OpenedPass:
     pass_json: dict[str, Any]
     images: dict[str, bytes]
     manifest_hash: str
-    signer: PassSigner
+    signer: PassSigner | None
     strings: dict[str, str]
 
     def text(self, key: str) -> str:
@@ -84,27 +84,36 @@ class OpenedPass:
 def open_pass(body: bytes, *, roots: list[x509.Certificate]) -> OpenedPass:
     """Open and check a whole pass, or raise PassRefused with the first reason found."""
     files = _unzip(body)
-    manifest = files.pop("manifest.json", None)
-    signature = files.pop("signature", None)
-    if manifest is None or signature is None:
-        raise PassRefused("The pass needs manifest.json and signature.")
+    manifest = files.get("manifest.json", b"")
     _check_manifest(manifest, files)
     try:
-        signer = check_signature(manifest, signature, roots=roots)
+        signer = check_signature(manifest, files["signature"], roots=roots)
     except NotTrusted as error:
         raise PassRefused(str(error)) from error
     pass_json = _json(files.get("pass.json"), "pass.json")
     _check_pass(pass_json)
     _check_owner(pass_json, signer)
-    images = {name: data for name, data in files.items() if name.endswith(".png")}
-    _check_images(images)
+    _check_images(_images(files))
+    return _opened(files, signer)
+
+
+def reopen_pass(body: bytes) -> OpenedPass:
+    """Open a pass that was checked when it came; what the phone trusts may have changed since."""
+    return _opened(_unzip(body), None)
+
+
+def _opened(files: dict[str, bytes], signer: PassSigner | None) -> OpenedPass:
     return OpenedPass(
-        pass_json=pass_json,
-        images=images,
-        manifest_hash=hashlib.sha256(manifest).hexdigest(),
+        pass_json=_json(files.get("pass.json"), "pass.json"),
+        images=_images(files),
+        manifest_hash=hashlib.sha256(files["manifest.json"]).hexdigest(),
         signer=signer,
         strings=phone_strings(files),
     )
+
+
+def _images(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if name.endswith(".png")}
 
 
 def _unzip(body: bytes) -> dict[str, bytes]:
@@ -124,12 +133,15 @@ def _unzip(body: bytes) -> dict[str, bytes]:
 
 
 def _check_manifest(manifest: bytes, files: dict[str, bytes]) -> None:
+    if "manifest.json" not in files or "signature" not in files:
+        raise PassRefused("The pass needs manifest.json and signature.")
     listed = _json(manifest, "manifest.json")
-    for name in sorted(files.keys() - listed.keys()):
+    contents = {n: data for n, data in files.items() if n not in {"manifest.json", "signature"}}
+    for name in sorted(contents.keys() - listed.keys()):
         raise PassRefused(f"No entry in manifest for file {name}.")
-    for name in sorted(listed.keys() - files.keys()):
+    for name in sorted(listed.keys() - contents.keys()):
         raise PassRefused(f"The manifest lists {name}, which is not in the pass.")
-    for name, data in files.items():
+    for name, data in contents.items():
         # Apple's manifest is SHA-1 by definition; it is not a choice.
         if hashlib.sha1(data).hexdigest() != listed[name]:  # noqa: S324
             raise PassRefused(f"Manifest hash mismatch for file {name}.")

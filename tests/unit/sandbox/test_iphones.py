@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.support.sandbox import SandboxProcess, SandboxRefused
+from tests.support.sandbox import AppleChain, SandboxProcess, SandboxRefused
 from tests.unit.sandbox.pass_service import PassService, Served
 from tests.unit.sandbox.push_client import PushClient
 
@@ -182,7 +182,7 @@ def test_pull_to_refresh_fetches_without_a_push(
 
 
 def test_automatic_updates_off_unregisters_and_on_registers(
-    sandbox: SandboxProcess, service: PassService, phone: str, chain: object
+    sandbox: SandboxProcess, service: PassService, phone: str
 ) -> None:
     added(sandbox, service, phone)
     card = sandbox.iphone(phone)["cards"][0]["card"]
@@ -289,3 +289,23 @@ def test_an_unknown_phone_or_action_is_named(sandbox: SandboxProcess, phone: str
 
     assert missing.value.status == 404
     assert "refresh" in wrong.value.detail
+
+
+def test_phones_survive_a_restart_and_a_new_root(
+    tmp_path_factory: pytest.TempPathFactory,
+    service: PassService,
+    chain: AppleChain,
+    stranger: AppleChain,
+) -> None:
+    with SandboxProcess(tmp_path_factory.mktemp("again") / "home") as process:
+        process.trust(chain)
+        token = added(process, service, "iphone-1")
+        process.stop()
+        process.start()
+        process.trust(stranger)
+
+        phone = process.iphone()
+
+    assert phone["cards"][0]["values"] == {"points": 0}
+    assert list(phone["push_tokens"].values()) == [token]
+    assert phone["services"][0]["tag"] == "e1-1"

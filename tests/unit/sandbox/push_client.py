@@ -26,6 +26,8 @@ class PushFailed(Exception):
 class PushClient:
     def __init__(self, sandbox: SandboxProcess, chain: AppleChain | None) -> None:
         self._url = sandbox.urls["apns_url"]
+        self._lines: list[str] = []
+        self._body = io.BytesIO()
         self._curl = pycurl.Curl()
         self._curl.setopt(pycurl.CAINFO, sandbox.urls["apns_ca"])
         self._curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_0)
@@ -38,7 +40,7 @@ class PushClient:
     def close(self) -> None:
         self._curl.close()
 
-    def send(
+    def prepare(
         self,
         token: str,
         *,
@@ -46,24 +48,31 @@ class PushClient:
         method: str = "POST",
         path: str = "",
         timeout_ms: int = 5000,
-        **headers: str,
-    ) -> PushAnswer:
-        lines: list[str] = []
-        answer = io.BytesIO()
-        sent = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        headers: dict[str, str] | None = None,
+    ) -> pycurl.Curl:
+        """Set one request up on the handle, for `send` or for a multi handle."""
+        self._lines.clear()
+        self._body = io.BytesIO()
         self._curl.setopt(pycurl.URL, self._url + (path or f"/3/device/{token}"))
         self._curl.setopt(pycurl.POSTFIELDS, body)
         self._curl.setopt(pycurl.CUSTOMREQUEST, method)
+        sent = [f"{name}: {value}" for name, value in (headers or {}).items()]
         self._curl.setopt(pycurl.HTTPHEADER, sent)
         self._curl.setopt(pycurl.TIMEOUT_MS, timeout_ms)
-        self._curl.setopt(pycurl.HEADERFUNCTION, lambda line: lines.append(line.decode()))
-        self._curl.setopt(pycurl.WRITEDATA, answer)
+        self._curl.setopt(pycurl.HEADERFUNCTION, lambda line: self._lines.append(line.decode()))
+        self._curl.setopt(pycurl.WRITEDATA, self._body)
+        return self._curl
+
+    def status(self) -> int:
+        return int(self._curl.getinfo(pycurl.RESPONSE_CODE))
+
+    def send(self, token: str, **request: Any) -> PushAnswer:
+        """Send one push; `request` as in `prepare`."""
         try:
-            self._curl.perform()
+            self.prepare(token, **request).perform()
         except pycurl.error as error:
             raise PushFailed(str(error)) from error
-        named = (line.partition(":") for line in lines if ":" in line)
+        named = (line.partition(":") for line in self._lines if ":" in line)
         found = {name.strip().lower(): value.strip() for name, _colon, value in named}
-        text = answer.getvalue()
-        status = self._curl.getinfo(pycurl.RESPONSE_CODE)
-        return PushAnswer(status, found, json.loads(text) if text else {})
+        text = self._body.getvalue()
+        return PushAnswer(self.status(), found, json.loads(text) if text else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import pycurl
 import pytest
 
 from tests.support.sandbox import AppleChain, SandboxProcess, make_apple_chain
@@ -16,13 +17,14 @@ def token(sandbox: SandboxProcess, service: PassService, phone: str) -> str:
     """The push token of a phone that holds a card."""
     sandbox.do(phone, "add", url=service.card_url())
     sandbox.wait_for_kind("fetched", phone=phone)
-    return next(iter(sandbox.iphone(phone)["push_tokens"].values()))
+    return str(next(iter(sandbox.iphone(phone)["push_tokens"].values())))
 
 
 def test_an_accepted_push_carries_its_id_back(push: PushClient, token: str) -> None:
     given = str(uuid.uuid4())
+    headers = {"apns-id": given, "apns-push-type": "background", "apns-priority": "5"}
 
-    answer = push.send(token, apns_id=given, apns_push_type="background", apns_priority="5")
+    answer = push.send(token, headers=headers)
 
     assert answer.status == 200
     assert answer.headers["apns-id"] == given
@@ -32,19 +34,19 @@ def test_an_accepted_push_carries_its_id_back(push: PushClient, token: str) -> N
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
-        ({"apns_topic": "pass.other"}, "TopicDisallowed"),
-        ({"apns_priority": "7"}, "BadPriority"),
-        ({"apns_priority": "10", "apns_push_type": "background"}, "BadPriority"),
-        ({"apns_push_type": "wallet"}, "InvalidPushType"),
-        ({"apns_expiration": "soon"}, "BadExpirationDate"),
-        ({"apns_id": "not-a-uuid"}, "BadMessageId"),
-        ({"apns_collapse_id": "x" * 65}, "BadCollapseId"),
+        ({"apns-topic": "pass.other"}, "TopicDisallowed"),
+        ({"apns-priority": "7"}, "BadPriority"),
+        ({"apns-priority": "10", "apns-push-type": "background"}, "BadPriority"),
+        ({"apns-push-type": "wallet"}, "InvalidPushType"),
+        ({"apns-expiration": "soon"}, "BadExpirationDate"),
+        ({"apns-id": "not-a-uuid"}, "BadMessageId"),
+        ({"apns-collapse-id": "x" * 65}, "BadCollapseId"),
     ],
 )
 def test_a_wrong_header_is_refused_by_name(
     push: PushClient, token: str, headers: dict[str, str], reason: str
 ) -> None:
-    answer = push.send(token, **headers)
+    answer = push.send(token, headers=headers)
 
     assert (answer.status, answer.body) == (400, {"reason": reason})
 
@@ -194,3 +196,27 @@ def test_the_authority_survives_a_restart(
         assert (process.home / "apns-ca.pem").read_bytes() == before
         assert (process.home / "apns-ca.key").stat().st_mode & 0o077 == 0
     assert answer.status == 400
+
+
+def test_many_streams_of_one_connection_are_answered(
+    sandbox: SandboxProcess, chain: AppleChain, token: str
+) -> None:
+    many = pycurl.CurlMulti()
+    many.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
+    many.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+    clients = [PushClient(sandbox, chain) for _each in range(50)]
+    handles = [client.prepare(token) for client in clients]
+    for handle in handles:
+        many.add_handle(handle)
+
+    running = len(handles)
+    while running:
+        _code, running = many.perform()
+        many.select(1.0)
+
+    statuses = [client.status() for client in clients]
+    for handle in handles:
+        many.remove_handle(handle)
+        handle.close()
+    many.close()
+    assert statuses == [200] * 50

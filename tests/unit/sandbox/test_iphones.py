@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -13,11 +14,15 @@ from tests.unit.sandbox.push_client import PushClient
 
 def settle(sandbox: SandboxProcess, phone: str, *, after: int = 0) -> int:
     """Wait until the phone has registered and fetched once; returns the event's number."""
-    return sandbox.wait_for_kind("fetched", phone=phone, after=after)["n"]
+    return int(sandbox.wait_for_kind("fetched", phone=phone, after=after)["n"])
 
 
 def token_of(sandbox: SandboxProcess, phone: str) -> str:
-    return next(iter(sandbox.iphone(phone)["push_tokens"].values()))
+    return str(next(iter(sandbox.iphone(phone)["push_tokens"].values())))
+
+
+def complained_of(words: str) -> Callable[[dict[str, object]], bool]:
+    return lambda event: event["kind"] == "complained" and words in str(event["text"])
 
 
 def added(sandbox: SandboxProcess, service: PassService, phone: str) -> str:
@@ -105,7 +110,7 @@ def test_a_full_answer_without_change_is_complained_of(
     push.send(token)
 
     for words in ("Server ignored the 'if-modified-since' header", "'last-modified' header"):
-        sandbox.wait_for(lambda e, w=words: e["kind"] == "complained" and w in e["text"])
+        sandbox.wait_for(complained_of(words))
 
 
 def test_another_serial_than_asked_is_refused_and_the_old_pass_stays(

@@ -46,8 +46,8 @@ class DeliverySettings:
     allowed_token_uri: str | None = None
     worker_name: str = "worker"
     pace: PaceSettings = field(default_factory=PaceSettings)
-    connect_timeout_s: float = 5.0
-    request_timeout_s: float = 20.0
+    connect_timeout_s: float = 4.0
+    request_timeout_s: float = 8.0
     apns_expiration: timedelta = timedelta(days=7)
     google_requests_per_s: float = 20.0
     google_notifications_per_day: int = 3
@@ -55,5 +55,7 @@ class DeliverySettings:
     batch: int = 64
     poll_s: float = 1.0
     heartbeat_s: float = 5.0
-    tries_max: int = 40
+    slice_cards: int = 250
+    slice_every_s: float = 1.0
+    tries_max: int = 400
     poison_tries_max: int = 5

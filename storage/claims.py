@@ -93,14 +93,15 @@ class Claims:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def any_due(self) -> bool:
+    def any_due(self, channels: Sequence[Channel]) -> bool:
         """Whether a claim would find something; reads only, so no writer waits for it."""
-        return bool(self._scope.execute(select(exists(self._candidates(1)))).scalar_one())
+        found = select(exists(self._candidates(1, channels)))
+        return bool(self._scope.execute(found).scalar_one())
 
-    def claim(self, *, lease: str, limit: int) -> list[Claim]:
+    def claim(self, channels: Sequence[Channel], *, lease: str, limit: int) -> list[Claim]:
         """Take up to `limit` due rows under `lease`, a name no other batch ever uses."""
         table = tables.delivery
-        picked = self._picked(min(limit, CLAIM_MAX))
+        picked = self._picked(min(limit, CLAIM_MAX), channels)
         now = self._scope.clock.now()
         rows = self._scope.execute(
             update(table)
@@ -130,9 +131,9 @@ class Claims:
             self._scope.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
         )
 
-    def _picked(self, limit: int) -> CTE:
+    def _picked(self, limit: int, channels: Sequence[Channel]) -> CTE:
         table = tables.delivery
-        candidates = self._candidates(limit * _LOOK_AHEAD).subquery("candidate")
+        candidates = self._candidates(limit * _LOOK_AHEAD, channels).subquery("candidate")
         return (
             select(table.c.merchant_id, table.c.id)
             .join(
@@ -148,7 +149,7 @@ class Claims:
             .cte("picked")
         )
 
-    def _candidates(self, limit: int) -> Any:
+    def _candidates(self, limit: int, channels: Sequence[Channel]) -> Any:
         """Due rows in fair order: `turn` counts each merchant's rows from one."""
         table, breaker = tables.delivery, tables.breaker
         now = self._scope.clock.now()
@@ -164,7 +165,7 @@ class Claims:
         )
         ranked = (
             select(table.c.merchant_id, table.c.id, table.c.priority, turn.label("turn"))
-            .where(_is_due(now), ~broken)
+            .where(_is_due(now), table.c.channel.in_([str(one) for one in channels]), ~broken)
             .subquery("ranked")
         )
         return (

@@ -18,8 +18,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Table, Update, and_, case, func, literal, select
+from sqlalchemy import Row, Table, Update, and_, case, func, literal, select
 
+from common.clock import to_micros
 from common.ids import new_id
 from storage import tables
 from storage.scope import Scope
@@ -33,6 +34,24 @@ COUNTER: Final = 0
 MASS: Final = 10
 """The priority of a change of many cards at once."""
 BEHIND_MAX: Final = 200
+
+
+# Driver SQL, because every earn ends here; `_bump` says the same for any set of cards.
+_BUMP: Final = """
+update wallet_pass set revision = revision + 1
+where merchant_id = ? and member_id = ? and voided_at is null
+returning id, revision
+"""
+_BUMP_AND_WAKE: Final = _BUMP + f", pg_notify('{WAKE_CHANNEL}', '')"
+_RAISE_WANTED: Final = """
+update delivery set
+  wanted_revision = ?,
+  wanted_at = case when wanted_revision > delivered_revision then wanted_at else ? end,
+  due_at = case when wanted_revision > delivered_revision then due_at else ? end,
+  priority = case when wanted_revision > delivered_revision and priority < ?
+    then priority else ? end
+where merchant_id = ? and pass_id = ?
+"""
 
 
 class Channel(StrEnum):
@@ -90,14 +109,13 @@ class Deliveries:
         self._scope = scope
 
     def bump_member(self, member_id: int, *, priority: int = COUNTER) -> None:
-        """The member's live card changed: two statements, no more."""
-        table = tables.wallet_pass
-        self._bump(
-            self._scope.update(table).where(
-                table.c.member_id == member_id, table.c.voided_at.is_(None)
-            ),
-            priority=priority,
-        )
+        """The member's live card changed: two statements, no more; the end of every scan."""
+        bump = _BUMP_AND_WAKE if self._is_postgresql else _BUMP
+        merchant, now = self._scope.merchant, to_micros(self._scope.clock.now())
+        for card in self._scope.run_sql(bump, (merchant, member_id)).fetchall():
+            self._scope.run_sql(
+                _RAISE_WANTED, (card[1], now, now, priority, priority, merchant, card[0])
+            )
 
     def bump_pass(self, pass_id: int, *, priority: int = COUNTER) -> None:
         """This card changed, void or not."""
@@ -170,6 +188,16 @@ class Deliveries:
             )
         ).first()
         return row is not None
+
+    def is_delivered(self, channel: Channel, target_id: int) -> bool:
+        """Whether the target is known to show the present."""
+        told = self._told(channel, target_id)
+        return told is not None and told.delivered_revision >= told.wanted_revision
+
+    def is_fresh(self, channel: Channel, target_id: int) -> bool:
+        """Whether the target was never told anything."""
+        told = self._told(channel, target_id)
+        return told is not None and told.delivered_revision == 0
 
     def mark_delivered(self, channel: Channel, target_id: int, revision: int) -> None:
         """Sent outside the worker (the Google save click): the target shows `revision`."""
@@ -358,6 +386,15 @@ class Deliveries:
             facts={},
         )
         self.wake()
+
+    def _told(self, channel: Channel, target_id: int) -> Row[Any] | None:
+        table = tables.delivery
+        row: Row[Any] | None = self._scope.execute(
+            self._scope.select(table, table.c.wanted_revision, table.c.delivered_revision).where(
+                table.c.channel == channel, table.c.target_id == target_id
+            )
+        ).first()
+        return row
 
     def _present(self, pass_id: int | None) -> Any:
         if pass_id is None:

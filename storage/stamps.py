@@ -66,6 +66,16 @@ class Stamps:
             found.setdefault(row.pass_type_id, []).append(row.id)
         return found
 
+    def stamped_revisions(self, pass_ids: Sequence[int]) -> dict[int, int]:
+        """What the cards' last stamps cover."""
+        table = tables.wallet_pass
+        rows = self._scope.execute(
+            self._scope.select(table, table.c.id, table.c.stamped_revision).where(
+                table.c.id.in_(pass_ids)
+            )
+        )
+        return {row.id: row.stamped_revision for row in rows}
+
     def lock(self, pass_type_id: int) -> int:
         """Take the pass type's turn until the transaction ends; returns the last number given."""
         table = tables.pass_type

@@ -1,0 +1,266 @@
+"""Deliver Apple's claims: stamp, look at the pace, push, record.
+
+Not here: taking claims and what happens when something breaks (worker.py). Pushes of all merchants
+in a batch go out together; the records are written per merchant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.errors import WalletError
+from delivery import pace, retry
+from delivery.apns import Push, PushClient
+from delivery.desk import Desk
+from delivery.outcomes import Answer, Outcome
+from delivery.stamps import Stamped, stamp_cards
+from signing.apple_certificates import curl_identity, load_pass_certificate
+from signing.sealing import unseal
+from storage import claims as settle
+from storage.breakers import Breakers
+from storage.claims import Claim, Claims, Settlement
+from storage.devices import Devices, PushTarget
+from storage.unit_of_work import UnitOfWork, open_work, run_work
+from storage.wallet_passes import AppleCertificate
+
+CHANNEL = "apple"
+KEY_COLUMN = "apple_certificate.key"
+NO_CERTIFICATE = "no_certificate"
+CERTIFICATE_ENDED = "certificate_expired"
+PACE = "pace"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Parcel:
+    """A push to one phone of one merchant and the claims it serves; `known` need no push."""
+
+    merchant_id: int
+    target: PushTarget
+    claims: list[Claim]
+    known: list[Claim]
+    revisions: Mapping[int, Stamped]
+    due_at: datetime | None
+    score_after: float
+    push: Push | None = None
+    answer: Answer = field(default_factory=lambda: Answer(outcome=Outcome.TEMPORARY))
+
+    def take(self, push: Push | Answer) -> None:
+        """The push to send, or the answer that stands in its place."""
+        if isinstance(push, Push):
+            self.push = push
+        else:
+            self.answer = push
+
+    def told(self, claim: Claim) -> Settlement:
+        """The phone of this claim knows the card's last stamp."""
+        return settle.delivered(claim, self.revisions[claim.pass_id or 0].revision)
+
+
+class AppleLane:
+    """Pushes; one thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._client = PushClient(desk.settings, clock=desk.clock)
+        self._identities: dict[int, tuple[bytes, bytes]] = {}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def deliver(self, claims: Sequence[Claim]) -> None:
+        """Deliver a batch of claims of any merchants and settle every one."""
+        parcels: list[_Parcel] = []
+        for merchant_id, mine in by_merchant(claims).items():
+            parcels += self._prepare(merchant_id, mine)
+        sent = [(parcel, parcel.push) for parcel in parcels if parcel.push is not None]
+        answers = self._client.send([push for _parcel, push in sent], stop=self._desk.stop)
+        for (parcel, _push), answer in zip(sent, answers, strict=True):
+            parcel.answer = answer
+        for merchant_id in sorted({parcel.merchant_id for parcel in parcels}):
+            self._record(merchant_id, [p for p in parcels if p.merchant_id == merchant_id])
+
+    def _prepare(self, merchant_id: int, claims: Sequence[Claim]) -> list[_Parcel]:
+        """Stamp; settle what needs no push now; what is left is pushed."""
+        desk = self._desk
+        stamped = stamp_cards(desk, merchant_id, [c.pass_id for c in claims if c.pass_id])
+        with open_work(desk.database, merchant_id, clock=desk.clock, writing=False) as work:
+            targets = Devices(work.scope).push_targets([c.device_id for c in claims if c.device_id])
+            pushes = {one.device.id: self._push(work, one, merchant_id) for one in targets}
+        by_phone = settle.merged(claims)
+        parcels = [
+            self._parcel(merchant_id, one, by_phone[one.device.id], stamped)
+            for one in targets
+            if one.device.id in by_phone
+        ]
+        for parcel in parcels:
+            parcel.take(pushes[parcel.target.device.id])
+        self._settle_early(merchant_id, claims, parcels)
+        return [parcel for parcel in parcels if parcel.claims and parcel.due_at is None]
+
+    def _parcel(
+        self,
+        merchant_id: int,
+        target: PushTarget,
+        claims: Sequence[Claim],
+        stamped: Mapping[int, Stamped],
+    ) -> _Parcel:
+        known, behind = _split(claims, stamped)
+        decision = self._pace(target)
+        return _Parcel(
+            merchant_id=merchant_id,
+            target=target,
+            claims=behind,
+            known=known,
+            revisions=stamped,
+            due_at=decision.due_at,
+            score_after=decision.score_after,
+        )
+
+    def _settle_early(
+        self, merchant_id: int, claims: Sequence[Claim], parcels: Sequence[_Parcel]
+    ) -> None:
+        """Settle what is known already, what waits for its pace, and what lost its phone."""
+        settlements = [p.told(c) for p in parcels for c in p.known]
+        for parcel in parcels:
+            if parcel.due_at is not None:
+                settlements += [
+                    settle.later(c, parcel.due_at, error=PACE, attempt=False) for c in parcel.claims
+                ]
+        phones = {parcel.target.device.id for parcel in parcels}
+        settlements += [settle.given_back(c) for c in claims if c.device_id not in phones]
+        if settlements:
+            run_work(
+                self._desk.database,
+                merchant_id,
+                lambda work: Claims(work.scope).settle(settlements),
+                clock=self._desk.clock,
+            )
+
+    def _pace(self, target: PushTarget) -> pace.PaceDecision:
+        phone = pace.PhoneScore(
+            score=target.device.push_score_milli / 1000, pushed_at=target.device.pushed_at
+        )
+        return pace.decide(
+            phone,
+            now=self._desk.clock.now(),
+            cards=target.cards,
+            settings=self._desk.settings.pace,
+        )
+
+    def _push(self, work: UnitOfWork, target: PushTarget, merchant_id: int) -> Push | Answer:
+        """The push, or why the merchant cannot push."""
+        pass_type = work.passes.pass_type(target.device.pass_type_id)
+        certificate = work.passes.newest_certificate(pass_type.id)
+        if certificate is None:
+            return Answer(outcome=Outcome.BREAKER, reason=NO_CERTIFICATE)
+        if certificate.not_after <= self._desk.clock.now():
+            return Answer(outcome=Outcome.BREAKER, reason=CERTIFICATE_ENDED)
+        try:
+            identity = self._identity(certificate, merchant_id)
+        except WalletError as error:
+            return Answer(outcome=Outcome.BREAKER, reason=error.code)
+        return Push(
+            push_token=target.device.push_token, topic=pass_type.identifier, identity=identity
+        )
+
+    def _identity(self, certificate: AppleCertificate, merchant_id: int) -> tuple[bytes, bytes]:
+        kept = self._identities.get(certificate.id)
+        if kept is None:
+            key_pem = unseal(
+                self._desk.keyring,
+                certificate.key_sealed,
+                merchant_id=merchant_id,
+                column=KEY_COLUMN,
+            )
+            loaded = load_pass_certificate(
+                certificate.certificate_pem,
+                certificate.intermediate_pem,
+                key_pem,
+                now=self._desk.clock.now(),
+            )
+            kept = self._identities[certificate.id] = curl_identity(loaded)
+        return kept
+
+    def _record(self, merchant_id: int, parcels: Sequence[_Parcel]) -> None:
+        def action(work: UnitOfWork) -> None:
+            devices = Devices(work.scope)
+            _turn_breaker(work, parcels)
+            settlements: list[Settlement] = []
+            for parcel in parcels:
+                settlements += self._settlements(devices, parcel)
+            Claims(work.scope).settle(settlements)
+
+        run_work(self._desk.database, merchant_id, action, clock=self._desk.clock)
+
+    def _settlements(self, devices: Devices, parcel: _Parcel) -> list[Settlement]:
+        answer, claims = parcel.answer, parcel.claims
+        match answer.outcome:
+            case Outcome.DELIVERED:
+                devices.note_pushed(
+                    parcel.target.device.id, score_milli=round(parcel.score_after * 1000)
+                )
+                return [parcel.told(c) for c in claims]
+            case Outcome.GONE:
+                return self._gone(devices, parcel)
+            case Outcome.BREAKER:
+                return [
+                    settle.later(c, c.due_at, error=answer.reason, attempt=False) for c in claims
+                ]
+            case Outcome.PERMANENT:
+                return [settle.parked(c, error=answer.reason) for c in claims]
+            case _:
+                return [again(self._desk, c, answer) for c in claims]
+
+    def _gone(self, devices: Devices, parcel: _Parcel) -> list[Settlement]:
+        """End the phone's registrations, unless it came back with a token since."""
+        pushed = parcel.target.device
+        # Without a moment from the service, what we pushed to is what died.
+        before = parcel.answer.gone_since or pushed.push_token_at
+        if devices.end_device(pushed.id, token_before=before):
+            return []
+        return [again(self._desk, c, parcel.answer) for c in parcel.claims]
+
+
+def by_merchant(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
+    """Claims by merchant, in their order."""
+    found: dict[int, list[Claim]] = {}
+    for claim in claims:
+        found.setdefault(claim.merchant_id, []).append(claim)
+    return found
+
+
+def _split(
+    claims: Sequence[Claim], stamped: Mapping[int, Stamped]
+) -> tuple[list[Claim], list[Claim]]:
+    """Claims whose phone knows the present already, and those it must be told."""
+    known: list[Claim] = []
+    behind: list[Claim] = []
+    for claim in claims:
+        card = stamped.get(claim.pass_id or 0)
+        told = card is not None and claim.delivered_revision >= card.known_revision
+        (known if told else behind).append(claim)
+    return known, behind
+
+
+def _turn_breaker(work: UnitOfWork, parcels: Sequence[_Parcel]) -> None:
+    """One refused credential stops the channel; one accepted push lets it flow."""
+    refused = [p.answer for p in parcels if p.answer.outcome is Outcome.BREAKER]
+    if refused:
+        Breakers(work.scope).open(CHANNEL, reason=refused[0].reason)
+    elif any(p.answer.outcome is Outcome.DELIVERED for p in parcels):
+        Breakers(work.scope).close(CHANNEL)
+
+
+def again(desk: Desk, claim: Claim, answer: Answer) -> Settlement:
+    decision = retry.decide(
+        now=desk.clock.now(),
+        attempts=claim.attempts,
+        draw=desk.draw,
+        retry_after_s=answer.retry_after_s,
+        tries_max=desk.settings.tries_max,
+    )
+    if decision.due_at is None:
+        return settle.parked(claim, error=answer.reason)
+    return settle.later(claim, decision.due_at, error=answer.reason, attempt=True)

@@ -153,10 +153,13 @@ def render_strip(
 
     with _picture(data, fit=fit, field=field) as picture:
         opaque = _flattened(picture, background_colour)
-        return {
-            name: _encoded(ImageOps.fit(opaque, size, Image.Resampling.LANCZOS), dither=True)
+        pictures = {
+            name: ImageOps.fit(opaque, size, Image.Resampling.LANCZOS)
             for name, size in sizes.items()
         }
+    # Choosing colours costs more than all the rest, so the smallest picture chooses for all.
+    palette = pictures[ImageName.STRIP_1X].quantize(PALETTE, Image.Quantize.MEDIANCUT)
+    return {name: _encoded(picture, palette=palette) for name, picture in pictures.items()}
 
 
 def default_images(design: Design) -> dict[ImageName, Rendered]:
@@ -355,15 +358,14 @@ def _contained(size: _Pixels, box: _Pixels) -> _Pixels:
     return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
-def _encoded(picture: Image.Image, *, dither: bool = False) -> Rendered:
+def _encoded(picture: Image.Image, *, palette: Image.Image | None = None) -> Rendered:
     """A PNG with nothing but pixels, by palette where that is exact or cannot be seen."""
     small = picture
     if picture.getcolors(PALETTE) is not None:
         small = _exact_palette(picture)
-    elif dither:
+    elif palette is not None:
         # A photograph at three pixels a point: dithered, 256 colours look the same on the phone
         # and every later fetch of the pass is a fifth of the size.
-        palette = picture.quantize(PALETTE, Image.Quantize.MEDIANCUT)
         small = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     small.info = {key: value for key, value in small.info.items() if key == "transparency"}
     out = io.BytesIO()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -64,7 +64,7 @@ class Books:
     def open_programme(self, programme_id: int, unit: str) -> None:
         """Open the programme's own accounts of `unit`."""
         merchant = self._scope.merchant
-        self._run_many(
+        self._scope.run_sql_many(
             sql.INSERT_ACCOUNT,
             [
                 (merchant, new_id(), programme_id, None, str(kind), str(unit), 0, 0, 0)
@@ -94,7 +94,7 @@ class Books:
             0,
             0,
         )
-        self._run(sql.INSERT_ACCOUNT, row)
+        self._scope.run_sql(sql.INSERT_ACCOUNT, row)
         return account
 
     # --- before a movement --------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Books:
     def _lock(self, values: tuple[Any, ...]) -> Any:
         statement = sql.LOCK_STANDING if self._postgresql else sql.STANDING
         try:
-            row = self._run(statement, values).first()
+            row = self._scope.run_sql(statement, values).fetchone()
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise OperationInFlight from error
@@ -165,7 +165,7 @@ class Books:
 
     def open_lots(self, account_id: int) -> tuple[Lot, ...]:
         """The account's lots with something left; the account must be locked."""
-        rows = self._run(sql.OPEN_LOTS, (self._scope.merchant, account_id))
+        rows = self._scope.run_sql(sql.OPEN_LOTS, (self._scope.merchant, account_id))
         return tuple(_lot(row) for row in rows)
 
     def reward(self, reward_id: int) -> RewardPrice:
@@ -175,7 +175,7 @@ class Books:
             NotFound: this merchant has no such reward.
         """
         _demand_id(reward_id)
-        row = self._run(sql.REWARD, (self._scope.merchant, reward_id)).first()
+        row = self._scope.run_sql(sql.REWARD, (self._scope.merchant, reward_id)).fetchone()
         if row is None:
             raise NotFound(_("There is no such reward here."))
         return RewardPrice(
@@ -184,7 +184,7 @@ class Books:
 
     def last_redemption(self, member_id: int) -> LastRedemption | None:
         """The member's latest redemption that stands."""
-        row = self._run(sql.LAST_REDEMPTION, (self._scope.merchant, member_id)).first()
+        row = self._scope.run_sql(sql.LAST_REDEMPTION, (self._scope.merchant, member_id)).fetchone()
         if row is None:
             return None
         return LastRedemption(
@@ -244,7 +244,7 @@ class Books:
             gross,
             to_micros(heading.created_at),
         )
-        self._run(sql.INSERT_SALE, row)
+        self._scope.run_sql(sql.INSERT_SALE, row)
         return sale_id
 
     def _add_operation(
@@ -277,7 +277,7 @@ class Books:
             draft.reverses_id,
             to_micros(heading.created_at),
         )
-        self._run(sql.INSERT_OPERATION, row)
+        self._scope.run_sql(sql.INSERT_OPERATION, row)
 
     def _add_transfers(self, operation_id: int, draft: Draft) -> None:
         for part in draft.transfers:
@@ -290,7 +290,7 @@ class Books:
                 draft.account.unit,
                 part.amount,
             )
-            self._run(sql.INSERT_TRANSFER, row)
+            self._scope.run_sql(sql.INSERT_TRANSFER, row)
 
     def _add_lots(self, operation_id: int, draft: Draft) -> None:
         for lot in draft.lots:
@@ -305,17 +305,19 @@ class Books:
                 None if lot.expires_at is None else to_micros(lot.expires_at),
                 draft.terms_version,
             )
-            self._run(sql.INSERT_LOT, row)
+            self._scope.run_sql(sql.INSERT_LOT, row)
 
     def _allocate(self, operation_id: int, parts: Sequence[Allocation]) -> None:
         merchant = self._scope.merchant
         if not parts:
             return
-        self._run_many(
+        self._scope.run_sql_many(
             sql.INSERT_ALLOCATION,
             [(merchant, new_id(), part.lot_id, operation_id, part.amount) for part in parts],
         )
-        self._run_many(sql.TAKE_FROM_LOT, [(part.amount, merchant, part.lot_id) for part in parts])
+        self._scope.run_sql_many(
+            sql.TAKE_FROM_LOT, [(part.amount, merchant, part.lot_id) for part in parts]
+        )
 
     def _move_balance(self, draft: Draft) -> None:
         account = draft.account
@@ -327,7 +329,7 @@ class Books:
             account.id,
             account.revision,
         )
-        if self._run(sql.MOVE_BALANCE, values).rowcount != 1:
+        if self._scope.run_sql(sql.MOVE_BALANCE, values).rowcount != 1:
             raise RuntimeError(f"account {account.id} moved although it was locked")
 
     # --- reading operations -------------------------------------------------------------------
@@ -339,7 +341,9 @@ class Books:
             NotFound: this merchant has no such operation.
         """
         _demand_id(operation_id)
-        row = self._run(sql.MEMBER_OF_OPERATION, (self._scope.merchant, operation_id)).first()
+        row = self._scope.run_sql(
+            sql.MEMBER_OF_OPERATION, (self._scope.merchant, operation_id)
+        ).fetchone()
         if row is None:
             raise NotFound(_("There is no such movement here."))
         return row[0], OperationKind(row[1])
@@ -351,7 +355,7 @@ class Books:
             NotFound: this merchant has no such operation.
         """
         _demand_id(operation_id)
-        row = self._run(sql.OPERATION, (self._scope.merchant, operation_id)).first()
+        row = self._scope.run_sql(sql.OPERATION, (self._scope.merchant, operation_id)).fetchone()
         if row is None:
             raise NotFound(_("There is no such movement here."))
         return _operation(row)
@@ -359,12 +363,12 @@ class Books:
     def history(self, member_id: int, limit: int) -> tuple[StoredOperation, ...]:
         """The member's latest operations, newest first; at most HISTORY_MAX."""
         values = (self._scope.merchant, member_id, min(limit, HISTORY_MAX))
-        return tuple(_operation(row) for row in self._run(sql.HISTORY, values))
+        return tuple(_operation(row) for row in self._scope.run_sql(sql.HISTORY, values))
 
     def latest_of_actor(self, actor_kind: str, actor_id: int, *, since: datetime) -> int | None:
         """The id of the actor's latest operation since `since`."""
         values = (self._scope.merchant, to_micros(since), actor_kind, actor_id)
-        row = self._run(sql.LATEST_OF_ACTOR, values).first()
+        row = self._scope.run_sql(sql.LATEST_OF_ACTOR, values).fetchone()
         return None if row is None else int(row[0])
 
     def past(self, operation: StoredOperation) -> PastOperation:
@@ -376,11 +380,12 @@ class Books:
             units=operation.units,
             carry_change=operation.carry_change,
             terms_version=operation.terms_version,
-            made=tuple(_lot(row) for row in self._run(sql.LOTS_MADE, key)),
+            made=tuple(_lot(row) for row in self._scope.run_sql(sql.LOTS_MADE, key)),
             took=tuple(
-                Allocation(lot_id=row[0], amount=row[1]) for row in self._run(sql.LOTS_TAKEN, key)
+                Allocation(lot_id=row[0], amount=row[1])
+                for row in self._scope.run_sql(sql.LOTS_TAKEN, key)
             ),
-            spent_by=tuple(row[0] for row in self._run(sql.SPENT_BY, key)),
+            spent_by=tuple(row[0] for row in self._scope.run_sql(sql.SPENT_BY, key)),
             reversed_by=operation.reversed_by,
         )
 
@@ -395,10 +400,10 @@ class Books:
         _demand_id(member_id)
         now = to_micros(self._scope.clock.now())
         merchant = self._scope.merchant
-        row = self._run(sql.CARD, (now, now, merchant, member_id)).first()
+        row = self._scope.run_sql(sql.CARD, (now, now, merchant, member_id)).fetchone()
         if row is None:
             raise NotFound(_("There is no such card here."))
-        rewards = self._run(sql.CARD_REWARDS, (merchant, row[2]))
+        rewards = self._scope.run_sql(sql.CARD_REWARDS, (merchant, row[2]))
         return CardFacts(
             member_id=member_id,
             number=row[0],
@@ -410,21 +415,6 @@ class Books:
             spendable=min(int(row[8]), row[4]),
             rewards=tuple(CardReward(id=r[0], slug=r[1], name=r[2], cost=r[3]) for r in rewards),
         )
-
-    # --- driver SQL ---------------------------------------------------------------------------
-
-    def _run(self, statement: str, values: tuple[Any, ...]) -> Any:
-        text = _for_psycopg(statement) if self._postgresql else statement
-        return self._scope.connection.exec_driver_sql(text, values)
-
-    def _run_many(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        text = _for_psycopg(statement) if self._postgresql else statement
-        self._scope.connection.exec_driver_sql(text, rows)
-
-
-@cache
-def _for_psycopg(statement: str) -> str:
-    return statement.replace("?", "%s")
 
 
 @lru_cache(maxsize=1024)

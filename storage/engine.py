@@ -40,6 +40,9 @@ STATEMENT_TIMEOUT_S: Final = 15
 SILENT_NETWORK_S: Final = 10
 IDLE_TRANSACTION_S: Final = 60
 POOL_SIZE: Final = 12
+# pysqlite's cache keeps the statements used most: once it is full, every new one is compiled each
+# time. So it must hold all that a process ever says.
+CACHED_STATEMENTS: Final = 2000
 FIXED_SQLITE: Final = (3, 51, 3)
 # Older lines that were given the fix too.
 _FIXED_LINES: Final = {(3, 44): 6, (3, 50): 7}
@@ -245,7 +248,11 @@ def _create_sqlite(settings: DatabaseSettings) -> Engine:
     engine = create_engine(
         settings.url,
         module=sqlite_module(),
-        connect_args={"isolation_level": None, "check_same_thread": False},
+        connect_args={
+            "isolation_level": None,
+            "check_same_thread": False,
+            "cached_statements": CACHED_STATEMENTS,
+        },
         pool_size=settings.pool_size,
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,
@@ -290,9 +297,13 @@ def _prepare(connection: Connection, kind: _Kind, *, sqlite: bool) -> None:
     if not sqlite:
         return
     connection.info["begin"] = kind.begin
+    state = (kind.writes, kind.foreign_keys)
+    if connection.info.get("state") == state:
+        return  # each of these pragmas makes SQLite compile every cached statement anew
     driver: Any = connection.connection.dbapi_connection
     driver.execute(f"PRAGMA query_only={'OFF' if kind.writes else 'ON'}")
     driver.execute(f"PRAGMA foreign_keys={'ON' if kind.foreign_keys else 'OFF'}")
+    connection.info["state"] = state
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import Final
 
 from common.actor import Actor
-from common.errors import Conflict, InvalidInput, InvalidInputs
+from common.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
 from ledger.terms import StampTerms, Terms, check_terms, explain, terms_to_document, unit_of
 from loyalty.context import Loyalty
-from loyalty.slugs import check_slug
+from loyalty.slugs import check_slug, slug_for
 from passes.design import Design, check_design
 from passes.images import default_images
 from signing.tokens import join_code
@@ -54,6 +54,17 @@ class ProgrammeView:
     draft_version: int
     design_version: int
     published_at: datetime | None
+
+    def reward(self, reward_id: int) -> Reward:
+        """One of its rewards.
+
+        Raises:
+            NotFound: it is another programme's, or nobody's.
+        """
+        for one in self.rewards:
+            if one.id == reward_id:
+                return one
+        raise NotFound(_("There is no such reward."))
 
     @property
     def has_changes(self) -> bool:
@@ -95,6 +106,12 @@ def add_programme(
         return programme_id
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def free_slug(ctx: Loyalty, merchant_id: int, name: str) -> str:
+    """A short name for a new programme that no other of the merchant has."""
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        return slug_for(name, taken=lambda text: work.programmes.by_slug(text) is not None)
 
 
 def change_terms(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, delete, select, update
 
 from common.errors import Conflict, NotFound
 from storage.records import maybe_record, record_of, values_of
@@ -143,6 +143,14 @@ class Merchants:
         if not fresh:
             mine = self._scope.update(role).where(role.c.person_id == person_id)
             self._scope.execute(mine.values(role=role_name))
+
+    def remove_role(self, person_id: int) -> None:
+        """Let a person serve the scope's merchant no longer."""
+        self._scope.execute(
+            delete(role).where(
+                role.c.merchant_id == self._scope.merchant, role.c.person_id == person_id
+            )
+        )
 
     def role_of(self, person_id: int) -> str | None:
         """What a person is to the scope's merchant."""

@@ -16,7 +16,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loyalty.context import Loyalty
-from web import assets, errors, languages, security, wallet_card
+from web import assets, errors, ids, languages, security, wallet_card, wording
 from web.services import EXTENSION, WebServices, WebSettings
 
 __all__ = ["WebSettings", "create_app"]
@@ -47,6 +47,8 @@ def create_app(loyalty: Loyalty, settings: WebSettings) -> Flask:
     errors.install(app)
     assets.install(app)
     wallet_card.install(app)
+    wording.install(app)
+    ids.install(app)
     app.context_processor(_page_facts)
     _register_doors(app)
     if settings.proxy_hops:

@@ -1,7 +1,41 @@
-"""The owner's and the manager's door: one blueprint, a module per page."""
+"""The owner's and the manager's door: one blueprint, a module per page.
+
+`door` has the blueprint and who may pass; `entry` signs in and out; the others are named after
+their page in the navigation.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from web.console import (
+    account,
+    activity,
+    branches,
+    cards,
+    entry,
+    home,
+    members,
+    people,
+    publishing,
+    rules,
+    setup,
+    staff,
+    tills,
+)
+from web.console.door import blueprint
 
-blueprint = Blueprint("console", __name__, url_prefix="/console")
+__all__ = [
+    "account",
+    "activity",
+    "blueprint",
+    "branches",
+    "cards",
+    "entry",
+    "home",
+    "members",
+    "people",
+    "publishing",
+    "rules",
+    "setup",
+    "staff",
+    "tills",
+]

@@ -93,6 +93,18 @@ class GoogleClient:
         if answer.outcome is not Outcome.DELIVERED:
             raise DeliveryError(_sentence(answer))
 
+    def check(self, *, account_id: int, issuer_id: str, timeout_s: float) -> None:
+        """Ask Google whether the account may speak for the issuer.
+
+        Raises:
+            DeliveryError: it may not, or Google does not answer; the sentence says what to do.
+        """
+        answer = self._request(
+            account_id, "GET", f"issuer/{quote(issuer_id, safe='')}", body=None, timeout_s=timeout_s
+        )
+        if answer.outcome is not Outcome.DELIVERED:
+            raise DeliveryError(_check_sentence(answer, issuer_id))
+
     def put_object(
         self,
         account_id: int,
@@ -164,7 +176,7 @@ class GoogleClient:
         return self._request(account_id, "PATCH", address, body=patch, timeout_s=timeout_s)
 
     def _request(
-        self, account_id: int, method: str, address: str, *, body: Document, timeout_s: float
+        self, account_id: int, method: str, address: str, *, body: Document | None, timeout_s: float
     ) -> Answer:
         wait_s = self._take_turn(account_id, timeout_s)
         if wait_s > 0:
@@ -247,13 +259,13 @@ def _send(
     method: str,
     url: str,
     *,
-    body: Document,
+    body: Document | None,
     timeout_s: float,
 ) -> Answer:
     with session.request(  # type: ignore[no-untyped-call]
         method,
         url,
-        data=json.dumps(body, separators=(",", ":")).encode(),
+        data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
         headers={"Content-Type": "application/json; charset=utf-8"},
         timeout=timeout_s,
         allow_redirects=False,
@@ -287,6 +299,26 @@ def _refused_token(error: RefreshError) -> Answer:
 
 def _without_ids(document: Document) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in {"id", "classId"}}
+
+
+def _check_sentence(answer: Answer, issuer_id: str) -> str:
+    match answer.outcome:
+        case Outcome.BREAKER:
+            return _(
+                "Google does not let this account speak for issuer %(issuer)s (%(reason)s). Invite "
+                "its address as a Developer under Users in the Google Pay & Wallet console.",
+                issuer=issuer_id,
+                reason=answer.reason,
+            )
+        case Outcome.MISSING | Outcome.PERMANENT:
+            return _(
+                "Google knows no issuer %(issuer)s (%(reason)s). Copy the issuer id from the "
+                "Google Pay & Wallet console.",
+                issuer=issuer_id,
+                reason=answer.reason,
+            )
+        case _:
+            return _("Google does not answer (%(reason)s).", reason=answer.reason)
 
 
 def _sentence(answer: Answer) -> str:

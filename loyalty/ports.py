@@ -27,3 +27,11 @@ class GooglePort(Protocol):
             DeliveryError: Google did not take it in time; the sentence says why.
         """
         ...
+
+    def check(self, *, account_id: int, issuer_id: str, timeout_s: float) -> None:
+        """Ask Google whether the account may speak for the issuer.
+
+        Raises:
+            DeliveryError: it may not, or Google does not answer; the sentence says what to do.
+        """
+        ...

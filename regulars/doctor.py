@@ -229,8 +229,12 @@ def online(installation: Installation, merchant: Merchant) -> Check | None:
     port = installation.loyalty.google
     if merchant.google_account_id is None or port is None:
         return None
+    with open_work(
+        installation.database, None, clock=installation.loyalty.clock, writing=False
+    ) as work:
+        account = work.google_accounts.get(merchant.google_account_id)
     try:
-        port.check(account_id=merchant.google_account_id, timeout_s=5.0)
+        port.check(account_id=account.id, issuer_id=account.issuer_id, timeout_s=5.0)
     except WalletError as error:
         return Check(
             name="google online",

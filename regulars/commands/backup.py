@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -89,7 +90,7 @@ def _passphrase(*, confirm: bool) -> str:
     given = os.environ.get(PASSPHRASE, "")
     if given:
         return given
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise InvalidInput(f"Give the passphrase in {PASSPHRASE}.", field="passphrase")
     typed: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     return typed

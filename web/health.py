@@ -20,4 +20,3 @@ def ready() -> Response:
     """200 when the database answers, else Unavailable (503)."""
     check_database(services().loyalty)
     return Response("ok\n", mimetype="text/plain")
-

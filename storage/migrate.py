@@ -77,37 +77,68 @@ def head() -> str:
     return str(_scripts().get_current_head())
 
 
-def _upgrade_once(database: Database) -> None:
-    with database.connection(writing=False) as connection:
-        if _acceptable(connection) == head():
-            return
-    with _alone(database) as connection:
-        _acceptable(connection)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        _check_references(connection)
-        connection.commit()
+def known_revisions() -> frozenset[str]:
+    """Every revision this release can work its way up from."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[Connection]:
-    """A writing transaction that no other upgrade shares."""
+def alone(database: Database) -> Iterator[Connection]:
+    """A writing transaction that no other upgrade or restore shares, over all merchants."""
     with database.schema_connection() as connection:
         if not database.is_sqlite:
             connection.execute(text("set local statement_timeout = 0"))
             connection.execute(text(f"set local lock_timeout = '{WAIT_S}s'"))
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-            # A migration moves everyone's rows; see the policy on merchant tables.
-            connection.execute(text("select set_config('regulars.merchant', '*', true)"))
+        see_everyone(connection)
         yield connection
+
+
+def see_everyone(connection: Connection) -> None:
+    """Let this transaction see every merchant's rows; see the policy on merchant tables."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("select set_config('regulars.merchant', '*', true)"))
+
+
+def rebuild(connection: Connection, wanted: str) -> None:
+    """Make an empty place have the schema of `wanted`, in the caller's transaction."""
+    if _acceptable(connection) not in {None, wanted}:
+        command.downgrade(_config(connection), "base")
+    command.upgrade(_config(connection), wanted)
+
+
+def finish(connection: Connection) -> None:
+    """Bring the schema to this release in the caller's transaction."""
+    command.upgrade(_config(connection), "head")
+
+
+def dangling_reference(connection: Connection) -> str | None:
+    """Where a row names a row that does not exist; SQLite is rebuilt with foreign keys off."""
+    if connection.dialect.name != "sqlite":
+        return None
+    found = connection.execute(text("pragma foreign_key_check")).first()
+    return None if found is None else f"a row of {found[0]} names a {found[2]}"
+
+
+def _upgrade_once(database: Database) -> None:
+    with database.connection(writing=False) as connection:
+        if _acceptable(connection) == head():
+            return
+    with alone(database) as connection:
+        _acceptable(connection)
+        finish(connection)
+        dangling = dangling_reference(connection)
+        if dangling is not None:
+            raise ConfigurationError(
+                f"The upgrade was undone: {dangling} that does not exist. Run `regulars verify`."
+            )
+        connection.commit()
 
 
 def _acceptable(connection: Connection) -> str | None:
     """The revision found, if this release knows it."""
     found = revision(connection)
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known_revisions():
         raise ConfigurationError(
             f"This database belongs to a newer Regulars (revision {found}; this one knows up to "
             f"{head()}). Install that release again, or restore a backup made by this one."
@@ -119,21 +150,10 @@ def _acceptable(connection: Connection) -> str | None:
     return found
 
 
-def _check_references(connection: Connection) -> None:
-    """SQLite rebuilds tables with foreign keys off; nothing may dangle afterwards."""
-    if connection.dialect.name != "sqlite":
-        return
-    dangling = connection.execute(text("pragma foreign_key_check")).first()
-    if dangling is not None:
-        raise ConfigurationError(
-            f"The upgrade was undone: a row of {dangling[0]} names a row of {dangling[2]} "
-            "that does not exist. Run `regulars verify`."
-        )
-
-
-def _config() -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from sqlalchemy import Connection, ForeignKeyConstraint, text
 
 from storage.engine import Database
+from storage.migrate import see_everyone
 from storage.tables import APPEND_ONLY, MERCHANT_TABLES, metadata
 from storage.verify_cards import CARD_RULES, COUNTS
 from storage.verify_ledger import LEDGER_RULES
@@ -43,7 +44,7 @@ def verify(database: Database) -> list[Violation]:
         Unavailable: the database is away.
     """
     with database.snapshot() as connection:
-        _see_everyone(connection)
+        see_everyone(connection)
         rules = {**_reference_rules(), **LEDGER_RULES, **CARD_RULES}
         found = list(_missing_guards(connection))
         for rule, (what, query) in rules.items():
@@ -54,16 +55,11 @@ def verify(database: Database) -> list[Violation]:
 def count_open(database: Database) -> dict[str, int]:
     """What is under way: deliveries not made, parked, passes not stamped. None is a fault."""
     with database.snapshot() as connection:
-        _see_everyone(connection)
+        see_everyone(connection)
         return {
             name: int(connection.execute(text(query)).scalar_one())
             for name, query in COUNTS.items()
         }
-
-
-def _see_everyone(connection: Connection) -> None:
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("select set_config('regulars.merchant', '*', true)"))
 
 
 def _broken(connection: Connection, rule: str, *, what: str, query: str) -> Iterator[Violation]:

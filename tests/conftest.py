@@ -10,16 +10,15 @@ from collections.abc import Iterator
 import pytest
 
 from common.clock import ManualClock
-from loyalty.context import Loyalty, LoyaltySettings
+from loyalty.context import Loyalty
 from signing.keyring import Keyring, new_keyring
 from storage.engine import Database, DatabaseSettings
 from storage.migrate import upgrade
 from storage.unit_of_work import open_work
-from tests.support.builders import CAFE, GYM, START, Merchants
+from tests.support.builders import CAFE, GYM, START, Merchants, a_context
 from tests.support.database import PostgresqlTemplates, SqliteTemplates
 
 ENGINES = ("sqlite", "postgresql")
-PUBLIC_URL = "http://127.0.0.1:8080"
 
 
 def fill(database: Database) -> None:
@@ -113,11 +112,4 @@ def merchants() -> Merchants:
 @pytest.fixture
 def ctx(database: Database, clock: ManualClock, keyring: Keyring) -> Loyalty:
     """What every use case is given; Google is not wired."""
-    return Loyalty(
-        database=database,
-        clock=clock,
-        keyring=keyring,
-        settings=LoyaltySettings(
-            public_url=PUBLIC_URL, google_save_url="https://pay.google.com/gp/v/save/", sandbox=True
-        ),
-    )
+    return a_context(database, clock, keyring)

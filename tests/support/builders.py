@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.clock import to_micros
+from common.clock import Clock, to_micros
 from common.crockford import encode
 from common.ids import new_id
 from ledger.terms import PointsTerms, StampTerms, Terms, unit_of
+from loyalty.context import Loyalty, LoyaltySettings
+from signing.keyring import Keyring
 from storage.devices import Devices
+from storage.engine import Database
 from storage.members import Member
 from storage.merchants import Merchant, Person
 from storage.places import Location, Staff, Till
@@ -24,6 +27,7 @@ from storage.unit_of_work import UnitOfWork
 from storage.wallet_passes import PassType, WalletPass
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PUBLIC_URL = "http://127.0.0.1:8080"
 POINTS = PointsTerms(version=1, currency="EUR", spend_minor=100, points=1)
 STAMPS = StampTerms(version=1, goal=9)
 
@@ -34,6 +38,18 @@ class Merchants:
 
     cafe: Merchant
     gym: Merchant
+
+
+def a_context(database: Database, clock: Clock, keyring: Keyring) -> Loyalty:
+    """What every use case is given; Google is not wired."""
+    return Loyalty(
+        database=database,
+        clock=clock,
+        keyring=keyring,
+        settings=LoyaltySettings(
+            public_url=PUBLIC_URL, google_save_url="https://pay.google.com/gp/v/save/", sandbox=True
+        ),
+    )
 
 
 def a_merchant(**values: Any) -> Merchant:

@@ -193,7 +193,7 @@ def _text_field(
     change_message: str = "",
     detectors: Sequence[str] | None = None,
 ) -> FaceField | None:
-    if not value:
+    if not value.strip():
         return None
     return FaceField(
         key=key,
@@ -229,8 +229,9 @@ def _member(design: Design, content: Content) -> FaceField | None:
 def _message(_design: Design, content: Content) -> FaceField:
     # The field stays when there is no message: Wallet announces a change of a field, not a new
     # one. Without a change message, taking the owner's words away stays silent.
-    text = content.message or _("Nothing new at the moment")
-    change = "%@" if content.message else ""
+    told = bool(content.message.strip())
+    text = content.message if told else _("Nothing new at the moment")
+    change = "%@" if told else ""
     return FaceField(key="message", label=_("News"), value=text, change_message=change)
 
 

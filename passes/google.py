@@ -258,7 +258,7 @@ def _links(entries: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
 
 def _second_value(design: Design, content: Content) -> dict[str, Any]:
     text = wording.stamps_text(content) or wording.next_reward_text(content)
-    if not text:
+    if not text.strip():
         return {}
     return {"label": cut(design.reward_label, POINTS_LABEL_MAX), "balance": {"string": text}}
 
@@ -285,7 +285,7 @@ def _member_texts(design: Design, content: Content) -> list[dict[str, str]]:
     return [
         {"id": key, "header": cut(header, HEADER_MAX), "body": cut(body, BODY_MAX)}
         for key, header, body in texts
-        if body
+        if body.strip()
     ]
 
 

@@ -170,3 +170,10 @@ def test_numbers_read_as_the_language_writes_them():
 
 def test_colours_are_written_as_apple_documents_them():
     assert rgb("#1F3d36") == "rgb(31, 61, 54)"
+
+
+def test_a_blank_message_is_no_message():
+    message = fields(document(content=a_content(message=" \n")), Zone.BACK)["message"]
+
+    assert message["value"].strip()
+    assert "changeMessage" not in message

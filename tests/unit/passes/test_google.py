@@ -187,3 +187,10 @@ def test_the_sandbox_may_serve_images_on_the_loopback():
 )
 def test_cut_prefers_whole_words(text, length, short):
     assert cut(text, length) == short
+
+
+def test_a_blank_text_is_no_text():
+    document = loyalty_object(a_design(), a_content(message=" \n", member_name=" "), IDENTITY)
+
+    assert "message" not in modules(document)
+    assert "accountName" not in document

@@ -222,7 +222,7 @@ def _next_reward(design: Design, content: Content) -> FaceField | None:
 
 
 def _member(design: Design, content: Content) -> FaceField | None:
-    name = content.member_name or content.member_number
+    name = content.member_name.strip() or content.member_number
     return _text_field("member", design.member_label, value=name)
 
 

@@ -30,7 +30,7 @@ _PURPOSE: Final = "new_phone"
 class LinkSpent(NotFound):
     """This link has been used, or its five minutes are over."""
 
-    code = "link_spent"
+    code = "phone_link_spent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

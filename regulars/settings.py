@@ -76,7 +76,11 @@ class Environment(BaseSettings):
     proxy_hops: int = Field(
         default=0, ge=0, le=5, description="Reverse proxies whose X-Forwarded headers are believed."
     )
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    log_level: str = Field(
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="How much is logged: `debug`, `info`, `warning` or `error`.",
+    )
 
     @field_validator(
         "public_url",

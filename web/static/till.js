@@ -13,6 +13,7 @@ const main = document.querySelector("main");
 const stage = document.querySelector("[data-stage]");
 const findForm = document.querySelector("[data-find]");
 let busy = false;
+let shownCode = "";
 let lockTimer = 0;
 
 for (const tone of document.querySelectorAll("[data-tone]")) play(tone.dataset.tone);
@@ -39,6 +40,7 @@ function openScanner() {
 // --- one action -------------------------------------------------------------------------------
 
 function find(code) {
+  shownCode = code;
   const body = new URLSearchParams(new FormData(findForm));
   body.set("code", code);
   act(findForm.action, body, findForm);
@@ -194,8 +196,10 @@ function openCamera() {
     try {
       await startCamera(box.querySelector("[data-video]"), {
         vendor: document.querySelector("[data-scan]").dataset.vendor,
-        isPaused: () => busy || main.classList.contains("has-card"),
+        isPaused: () => busy || box.offsetParent === null,
         onCode: (code) => {
+          // The card still lying there is no new customer.
+          if (main.classList.contains("has-card") && code === shownCode) return;
           box.classList.add("seen");
           setTimeout(() => box.classList.remove("seen"), 600);
           find(code);

@@ -139,7 +139,7 @@ def _earn_request(till: TillSession, found: FoundMember, state: CardState) -> Ea
     if state.unit == "stamps":
         visits = whole("visits") or 1
     else:
-        amount_minor = parse_amount(text("amount"), till.currency, max_minor=till.sale_max_minor)
+        amount_minor = parse_amount(secret("amount"), till.currency, max_minor=till.sale_max_minor)
     return EarnRequest(
         member_id=found.member_id,
         amount_minor=amount_minor,

@@ -47,7 +47,6 @@ LEFT_OUT: Final = frozenset(
 )
 # Tables a server fills by itself before there is any merchant.
 _UNCOUNTED: Final = frozenset({"installation", "rate_bucket", "worker_heartbeat"})
-_VERSION_TABLE: Final = "alembic_version"
 ROWS_AT_ONCE: Final = 500
 PICTURES_AT_ONCE: Final = 4
 
@@ -158,7 +157,7 @@ def _rows(connection: Connection, each: Table) -> Iterator[Any]:
 
 def _refuse_occupied(connection: Connection) -> None:
     for name in inspect(connection).get_table_names():
-        if name in _UNCOUNTED or name == _VERSION_TABLE:
+        if name in _UNCOUNTED or name == migrate.VERSION_TABLE:
             continue
         if connection.execute(select(func.count()).select_from(table(name))).scalar_one():
             raise Conflict(_("There are data here already. Restore into a new, empty place."))
@@ -167,7 +166,7 @@ def _refuse_occupied(connection: Connection) -> None:
 def _load(connection: Connection, archive: zipfile.ZipFile, manifest: form.Manifest) -> None:
     inspector = inspect(connection)
     ordered = [name for name, _keys in inspector.get_sorted_table_and_fkc_names() if name]
-    wanted = [name for name in ordered if name not in LEFT_OUT | {_VERSION_TABLE}]
+    wanted = [name for name in ordered if name not in LEFT_OUT | {migrate.VERSION_TABLE}]
     if set(manifest.tables) != set(wanted):
         raise form.damaged()
     for name in wanted:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, inspect, text
 from common.errors import ConfigurationError, Unavailable
 from storage.engine import Database, is_locked
 
+VERSION_TABLE: Final = "alembic_version"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 # Any number will do as long as nobody else uses it: "regulars" in ASCII.
 ADVISORY_LOCK: Final = 0x726567756C617273
@@ -143,7 +144,7 @@ def _acceptable(connection: Connection) -> str | None:
             f"This database belongs to a newer Regulars (revision {found}; this one knows up to "
             f"{head()}). Install that release again, or restore a backup made by this one."
         )
-    if found is None and inspect(connection).get_table_names():
+    if found is None and set(inspect(connection).get_table_names()) - {VERSION_TABLE}:
         raise ConfigurationError(
             "This database holds tables of another program; give Regulars a database of its own."
         )

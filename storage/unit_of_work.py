@@ -21,6 +21,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from common.clock import Clock
+from common.errors import Unavailable
 from storage.audit import Audit
 from storage.books import Books
 from storage.buckets import Buckets
@@ -136,14 +137,23 @@ def run_work(
     *,
     clock: Clock,
 ) -> Result:
-    """Run `action` in a writing transaction and commit, again from the start after a deadlock."""
+    """Run `action` in a writing transaction and commit, again from the start after a deadlock.
+
+    Raises:
+        Unavailable: the database is locked, full or away, or every try met a deadlock.
+    """
     for _attempt in range(TRIES_MAX - 1):
         try:
             return _run_once(database, merchant_id, action, clock=clock)
         except DBAPIError as error:
             if not is_retryable(error):
                 raise
-    return _run_once(database, merchant_id, action, clock=clock)
+    try:
+        return _run_once(database, merchant_id, action, clock=clock)
+    except DBAPIError as error:
+        if is_retryable(error):
+            raise Unavailable from error
+        raise
 
 
 def _run_once(

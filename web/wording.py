@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from flask import Flask, g
-from flask_babel import format_date, format_datetime, format_decimal, format_time, format_timedelta
+from flask import Flask
+from flask_babel import format_date, format_decimal, format_time, format_timedelta
 
 from common.i18n import current_language
 from common.money import format_money
@@ -18,6 +18,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         moment=moment,
         day=day,
+        date_of=date_of,
         clock=clock,
         ago=ago,
         money=money,
@@ -27,12 +28,17 @@ def install(app: Flask) -> None:
 
 
 def moment(value: datetime) -> str:
-    """`22 Nov 2026, 14:05`."""
-    return str(format_datetime(value, "medium" if g.get("seconds") else "short"))
+    """`22 Nov 2026, 14:05` in the reader's order: with the month's name nobody can misread it."""
+    return f"{format_date(value, 'medium')}, {format_time(value, 'short')}"
+
+
+def date_of(value: datetime) -> str:
+    """`22 Nov 2026`."""
+    return str(format_date(value, "medium"))
 
 
 def day(value: date) -> str:
-    """`Sunday, 22 November 2026`, without the year's noise for a day of this page."""
+    """`Sunday, 22 November 2026`."""
     return str(format_date(value, "full"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import redirect, render_template, request, url_for
+from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from common.errors import InvalidInput
@@ -112,6 +112,8 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
         design = read_draft(ctx, who.merchant_id, programme_id).design
         values = {name: getattr(design, name) for name in WORDS}
         return _look(programme_id, Form(values=values, errors=refused(error).errors)), error.status
+    if wants_json():
+        return jsonify(picture=role)
     return done(
         _("The picture is in. Cards change when you publish."), "card", programme_id=programme_id
     )

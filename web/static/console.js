@@ -20,13 +20,8 @@ for (const box of $$("[data-copy]")) {
 
 for (const button of $$("[data-print]")) button.addEventListener("click", () => print());
 
-// A chosen picture is sent at once.
-for (const form of $$("[data-upload]")) {
-  form.querySelector("button").hidden = true;
-  form.querySelector("input[type=file]").addEventListener("change", () => {
-    if (form.reportValidity()) form.requestSubmit();
-  });
-}
+// The phone's navigation scrolls sideways: bring the present page into view.
+document.querySelector('.side nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // One open question at a time, and a click elsewhere closes it.
 document.addEventListener("click", (event) => {
@@ -63,7 +58,10 @@ if (look && preview) {
 
   let timer = 0;
   let latest = 0;
-  look.addEventListener("input", () => {
+  let dirty = false;
+  look.addEventListener("input", (event) => {
+    if (event.target.type === "file") return;
+    dirty = true;
     clearTimeout(timer);
     timer = setTimeout(refresh, 250);
   });
@@ -77,5 +75,33 @@ if (look && preview) {
     showTab(shown);
     const contrast = look.querySelector("[data-contrast]");
     contrast.replaceChildren(...preview.querySelector("[data-contrast-now]").childNodes);
+  }
+
+  // A chosen picture is sent at once, beside the form, so that unsaved words stay as they are.
+  for (const form of $$("[data-upload]")) {
+    const file = document.querySelector(`input[type=file][form="${form.id}"]`);
+    document.querySelector(`button[form="${form.id}"]`).hidden = true;
+    file.addEventListener("change", () => { if (file.files.length) upload(form, file); });
+  }
+
+  async function upload(form, file) {
+    const field = file.closest(".field");
+    field.querySelector(".error")?.remove();
+    field.classList.remove("field-bad");
+    file.disabled = false;
+    const sent = { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } };
+    const answer = await fetch(form.action, sent).catch(() => null);
+    if (answer && answer.ok) {
+      if (dirty) refresh(); else location.reload();
+      return;
+    }
+    const problem = answer ? await answer.json().catch(() => ({})) : {};
+    const told = document.createElement("span");
+    told.className = "error";
+    told.setAttribute("role", "alert");
+    told.textContent = problem.detail || form.dataset.failed;
+    field.classList.add("field-bad");
+    file.closest(".row").before(told);
+    file.value = "";
   }
 }

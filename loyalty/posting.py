@@ -71,7 +71,8 @@ def claim(
             raise InvalidInput(
                 _("Use 1 to %(most)d plain printable characters.", most=most), field=field
             )
-    text = json.dumps({"kind": kind, **body}, sort_keys=True, separators=(",", ":"), default=str)
+    whole = {"kind": kind, "source": source, "source_ref": reference, **body}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), default=str)
     return Claim(
         kind=kind,
         source=source,

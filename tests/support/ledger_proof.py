@@ -14,14 +14,14 @@ RULES: Final = {
         group by unit having sum(amount) <> 0""",
     "a cached balance is the sum of its transfers": """
         select a.id, a.balance from account a where a.member_id is not null and a.balance <>
-          coalesce((select sum(t.amount) from transfer t where t.credit_account_id = a.id), 0)
-          - coalesce((select sum(t.amount) from transfer t where t.debit_account_id = a.id), 0)""",
+          coalesce((select sum(t.amount) from transfer t where t.merchant_id = a.merchant_id and t.credit_account_id = a.id), 0)
+          - coalesce((select sum(t.amount) from transfer t where t.merchant_id = a.merchant_id and t.debit_account_id = a.id), 0)""",
     "a balance is what its lots still hold": """
         select a.id from account a where a.member_id is not null and a.balance <>
-          coalesce((select sum(l.remaining) from lot l where l.account_id = a.id), 0)""",
+          coalesce((select sum(l.remaining) from lot l where l.merchant_id = a.merchant_id and l.account_id = a.id), 0)""",
     "a lot holds its amount less its allocations": """
         select l.id from lot l where l.remaining <> l.amount
-          - coalesce((select sum(x.amount) from allocation x where x.lot_id = l.id), 0)""",
+          - coalesce((select sum(x.amount) from allocation x where x.merchant_id = l.merchant_id and x.lot_id = l.id), 0)""",
     "no balance is below zero": "select id from account where balance < 0",
     "a cached carry is the sum of its changes": """
         select a.id from account a where a.member_id is not null and a.carry <>
@@ -33,9 +33,10 @@ RULES: Final = {
             where o.merchant_id = a.merchant_id and o.member_id = a.member_id)""",
     "an operation moves what it says": """
         select o.id from operation o where abs(o.units) <>
-          coalesce((select sum(t.amount) from transfer t where t.operation_id = o.id), 0)""",
+          coalesce((select sum(t.amount) from transfer t where t.merchant_id = o.merchant_id and t.operation_id = o.id), 0)""",
     "a reversal mirrors what it reverses": """
-        select o.id from operation o join operation p on p.id = o.reverses_id
+        select o.id from operation o join operation p
+          on p.merchant_id = o.merchant_id and p.id = o.reverses_id
         where o.units <> -p.units or o.carry_change <> -p.carry_change
           or o.member_id <> p.member_id or p.kind = 'reverse'""",
     "an operation is reversed at most once": """
@@ -45,7 +46,10 @@ RULES: Final = {
         select merchant_id, idempotency_key from operation
         group by merchant_id, idempotency_key having count(*) > 1""",
     "every sale that was told has its operation": """
-        select s.id from sale s left join operation o on o.sale_id = s.id where o.id is null""",
+        select s.id from sale s left join operation o
+          on o.merchant_id = s.merchant_id and o.source = s.source
+          and o.source_ref = s.source_ref and o.sale_id = s.id
+        where o.id is null""",
     "programme accounts cache nothing": """
         select id from account where member_id is null and (balance <> 0 or carry <> 0)""",
 }

@@ -62,6 +62,18 @@ def count_open(database: Database) -> dict[str, int]:
         }
 
 
+def is_fenced(database: Database) -> bool:
+    """Whether row-level security binds the role we connect as, for `doctor`.
+
+    A superuser walks past every policy. SQLite has none: there the code alone keeps merchants apart.
+    """
+    if database.is_sqlite:
+        return False
+    with database.connection(writing=False) as connection:
+        query = "select rolsuper or rolbypassrls from pg_roles where rolname = current_user"
+        return not connection.execute(text(query)).scalar_one()
+
+
 def _broken(connection: Connection, rule: str, *, what: str, query: str) -> Iterator[Violation]:
     for row in connection.execute(text(f"{query} limit {FINDINGS_MAX}")):
         yield Violation(rule=rule, what=what, merchant_id=row[0], ids=tuple(row[1:]))

@@ -70,7 +70,7 @@ def test_every_column_of_every_table_has_a_kind() -> None:
     kinds = {kind for table in metadata.tables.values() for _name, kind in form.columns_of(table)}
 
     assert kinds == form.KINDS
-    assert ("created_at", "int") in form.columns_of(metadata.tables["member"])
+    assert ("joined_at", "int") in form.columns_of(metadata.tables["member"])
     assert ("reason", "text") in form.columns_of(metadata.tables["operation"])
     assert ("key_sealed", "bytes") in form.columns_of(metadata.tables["google_account"])
     assert ("latitude", "float") in form.columns_of(metadata.tables["location"])

@@ -39,7 +39,7 @@ class SandboxProcess:
             self.process.wait()
 
 
-def start_sandbox(settings: Settings) -> SandboxProcess:
+def start_sandbox(settings: Settings, *, port: int, push_port: int) -> SandboxProcess:
     """Start the sandbox and wait for the line that says where it is.
 
     Raises:
@@ -58,7 +58,15 @@ def start_sandbox(settings: Settings) -> SandboxProcess:
             "the sandbox never stands beside a real shop."
         )
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--home", str(settings.sandbox_home), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "--json",
+            f"--home={settings.sandbox_home}",
+            f"--port={port}",
+            f"--apns-port={push_port}",
+        ],
         stdout=subprocess.PIPE,
         env=dict(os.environ),
         text=True,

@@ -33,6 +33,8 @@ from regulars.supervisor import Part, Supervisor, end_with_parent
 from regulars.web_process import serve_web
 
 LOCK_FILE: Final = "serve.lock"
+SANDBOX_PORT: Final = 8471
+PUSH_PORT: Final = 8472
 
 
 @click.command("serve")
@@ -44,13 +46,25 @@ LOCK_FILE: Final = "serve.lock"
     is_flag=True,
     help="Open sign-in and till to other machines without https (a red bar says so).",
 )
+@click.option("--sandbox-port", default=SANDBOX_PORT, hidden=True, type=click.IntRange(0, 65535))
+@click.option("--push-port", default=PUSH_PORT, hidden=True, type=click.IntRange(0, 65535))
 @framed
-def serve(desk: Desk, *, host: str, port: int, sandbox: bool, insecure_lan: bool) -> None:
+def serve(
+    desk: Desk,
+    *,
+    host: str,
+    port: int,
+    sandbox: bool,
+    insecure_lan: bool,
+    sandbox_port: int,
+    push_port: int,
+) -> None:
     """Run everything on this machine: web pages and the worker that updates the phones.
 
     Both are started again when they end by themselves, and drained on SIGTERM within 10 seconds.
     """
-    with _only_one(desk.settings.data), _sandbox(desk, wanted=sandbox) as phones:
+    ports = (sandbox_port, push_port) if sandbox else None
+    with _only_one(desk.settings.data), _sandbox(desk, ports=ports) as phones:
         settings = desk.settings
         told: Mapping[str, str] = phones.addresses if phones else {}
         address = settings.environment.public_url or f"http://{_host_for_link(host)}:{port}"
@@ -129,11 +143,11 @@ def _tell(desk: Desk, *, address: str, phones: SandboxProcess | None) -> None:
 
 
 @contextmanager
-def _sandbox(desk: Desk, *, wanted: bool) -> Iterator[SandboxProcess | None]:
-    if not wanted:
+def _sandbox(desk: Desk, *, ports: tuple[int, int] | None) -> Iterator[SandboxProcess | None]:
+    if ports is None:
         yield None
         return
-    phones = start_sandbox(desk.settings)
+    phones = start_sandbox(desk.settings, port=ports[0], push_port=ports[1])
     try:
         yield phones
     finally:

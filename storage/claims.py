@@ -16,12 +16,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, and_, case, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from storage import tables
 from storage.deliveries import Channel
 from storage.records import columns, record_of
 from storage.scope import Scope
+from storage.types import UtcTime
 
 LEASE: Final = timedelta(seconds=60)
 LEASE_MAX: Final = timedelta(seconds=120)
@@ -205,8 +218,8 @@ class Claims:
             "delivered_at": now,
             "attempts": 0,
             "last_error": None,
-            "wanted_at": case((newer, now), else_=table.c.wanted_at),
-            "due_at": case((newer, now), else_=table.c.due_at),
+            "wanted_at": case((newer, literal(now, UtcTime)), else_=table.c.wanted_at),
+            "due_at": case((newer, literal(now, UtcTime)), else_=table.c.due_at),
         }
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, case, select, update
+from sqlalchemy import and_, case, literal, select, update
 
 from storage import tables
 from storage.deliveries import MASS
 from storage.records import columns, record_of
 from storage.scope import Scope
+from storage.types import UtcTime
 
 SLICE_MAX: Final = 1000
 
@@ -115,8 +116,8 @@ class MassChanges:
             )
             .values(
                 wanted_revision=present,
-                wanted_at=case((behind, delivery.c.wanted_at), else_=now),
-                due_at=case((behind, delivery.c.due_at), else_=now),
+                wanted_at=case((behind, delivery.c.wanted_at), else_=literal(now, UtcTime)),
+                due_at=case((behind, delivery.c.due_at), else_=literal(now, UtcTime)),
                 priority=case((behind, delivery.c.priority), else_=MASS),
                 attempts=case((delivery.c.state == "parked", 0), else_=delivery.c.attempts),
                 state="open",

@@ -73,6 +73,7 @@ def a_shop(
     )
     with open_work(database, merchant_id, clock=clock) as work:
         work.programmes.add(programme)
+        work.directory.add_name("join", programme.join_code, programme.id)
         work.programmes.add_terms(programme.id, terms)
         work.books.open_programme(programme.id, programme.unit)
         work.programmes.add_reward(reward)

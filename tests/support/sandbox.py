@@ -37,67 +37,13 @@ SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
 Event = dict[str, Any]
 
 
-class SandboxProcess:
-    """A running sandbox. Use as a context manager, or call `stop()`."""
+class SandboxClient:
+    """The control endpoints of a sandbox that runs at `urls`."""
 
-    def __init__(self, home: Path, *, port: int = 0, apns_port: int = 0) -> None:
-        self.home = home
-        self._ports = (port, apns_port)
-        self.urls: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, urls: dict[str, str]) -> None:
+        self.urls = urls
         self._http = requests.Session()
         self._http.trust_env = False
-        self._lines: list[bytes] = []
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start, or start again on the same ports and folder after `stop()`."""
-        port, apns_port = self._ports
-        command = [
-            sys.executable, "-m", "sandbox", "--home", str(self.home),
-            "--port", str(port), "--apns-port", str(apns_port), "--json",
-        ]  # fmt: skip
-        self._process = subprocess.Popen(
-            command, cwd=REPOSITORY, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "."}
-        )
-        reader = threading.Thread(target=self._read_first_line, daemon=True)
-        reader.start()
-        reader.join(START_TIMEOUT_S)
-        if not self._lines:
-            self.stop()
-            raise AssertionError("the sandbox did not say that it is ready; see its stderr above")
-        self.urls = json.loads(self._lines.pop())
-        self._ports = (_port(self.urls["page_url"]), _port(self.urls["apns_url"]))
-
-    def stop(self) -> None:
-        process, self._process = self._process, None
-        self._http.close()
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
-        if process.stdout is not None:
-            process.stdout.close()
-
-    def trust(
-        self, chain: AppleChain | None = None, *, accounts: tuple[GoogleAccount, ...] = ()
-    ) -> None:
-        """Write the files that `regulars init --demo` writes for a sandbox."""
-        if chain is not None:
-            (self.home / "apple-root.pem").write_bytes(chain.root_pem)
-        if accounts:
-            rows = [account.public_row() for account in accounts]
-            (self.home / "google-service-accounts.json").write_text(json.dumps(rows))
 
     def phones(self) -> dict[str, Any]:
         """{"iphones": [...], "androids": [...]} with cards, values, notices, tags and scores."""
@@ -173,17 +119,78 @@ class SandboxProcess:
     def settings(self, **settings: Any) -> None:
         self._post("/settings", settings)
 
-    def _read_first_line(self) -> None:
-        if self._process is not None and self._process.stdout is not None:
-            line = self._process.stdout.readline()
-            if line:
-                self._lines.append(line)
-
     def _get(self, path: str) -> dict[str, Any]:
         return _json(self._http.get(self.urls["control_url"] + path, timeout=60))
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _json(self._http.post(self.urls["control_url"] + path, json=body, timeout=60))
+
+
+class SandboxProcess(SandboxClient):
+    """A running sandbox. Use as a context manager, or call `stop()`."""
+
+    def __init__(self, home: Path, *, port: int = 0, apns_port: int = 0) -> None:
+        super().__init__({})
+        self.home = home
+        self._ports = (port, apns_port)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: list[bytes] = []
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start, or start again on the same ports and folder after `stop()`."""
+        port, apns_port = self._ports
+        command = [
+            sys.executable, "-m", "sandbox", "--home", str(self.home),
+            "--port", str(port), "--apns-port", str(apns_port), "--json", "--die-with-parent",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "."}
+        )
+        reader = threading.Thread(target=self._read_first_line, daemon=True)
+        reader.start()
+        reader.join(START_TIMEOUT_S)
+        if not self._lines:
+            self.stop()
+            raise AssertionError("the sandbox did not say that it is ready; see its stderr above")
+        self.urls = json.loads(self._lines.pop())
+        self._ports = (_port(self.urls["page_url"]), _port(self.urls["apns_url"]))
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        self._http.close()
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def trust(
+        self, chain: AppleChain | None = None, *, accounts: tuple[GoogleAccount, ...] = ()
+    ) -> None:
+        """Write the files that `regulars init --demo` writes for a sandbox."""
+        if chain is not None:
+            (self.home / "apple-root.pem").write_bytes(chain.root_pem)
+        if accounts:
+            rows = [account.public_row() for account in accounts]
+            (self.home / "google-service-accounts.json").write_text(json.dumps(rows))
+
+    def _read_first_line(self) -> None:
+        if self._process is not None and self._process.stdout is not None:
+            line = self._process.stdout.readline()
+            if line:
+                self._lines.append(line)
 
 
 class SandboxRefused(AssertionError):

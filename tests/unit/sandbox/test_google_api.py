@@ -42,7 +42,7 @@ def object_id(google: GoogleClient, class_id: str) -> str:
     "changes",
     [
         {"iss": "nobody@example.com"},
-        {"aud": "https://oauth2.googleapis.com/token"},
+        {"aud": "https://accounts.example.com/token"},
         {"iat": int(time.time()) + 4000, "exp": int(time.time()) + 5000},
         {"exp": 1},
         {"exp": "soon"},

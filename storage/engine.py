@@ -256,6 +256,8 @@ def _create_sqlite(settings: DatabaseSettings) -> Engine:
         pool_size=settings.pool_size,
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,
+        # A statement that fails is logged; what it carried are names, contacts and secrets.
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -331,6 +333,7 @@ def _create_postgresql(settings: DatabaseSettings) -> Engine:
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "connect_timeout": BUSY_TIMEOUT_S,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 from common.errors import Unavailable, WalletError
 from loyalty.merchants import find_merchant
 from regulars.console import Console
 from regulars.installation import Installation, open_installation, with_running_sandbox
+from regulars.logs import set_up_logging
 from regulars.settings import Settings, read_settings
 from storage.merchants import Merchant
 
@@ -67,18 +66,3 @@ merchant_option = click.option("--merchant", help="The merchant's name, where th
 def chosen(installation: Installation, slug: str | None) -> Merchant:
     """The merchant a command means."""
     return find_merchant(installation.loyalty, slug)
-
-
-def set_up_logging(level: str) -> None:
-    """Log JSON lines to stderr; stdout is for answers."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(sort_keys=True),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from common.actor import SYSTEM, Actor, ActorKind
 from common.clock import ManualClock
 from ledger.terms import PointsTerms, StampTerms, Terms
+from loyalty.balance import card_state
 from loyalty.context import Loyalty
 from loyalty.enrol import Enrolment, EnrolRequest, enrol
 from loyalty.places import add_location
@@ -213,3 +214,18 @@ def at_the_till(app: Flask, house: House, pin: str | None = STAFF_PIN) -> Browse
     if pin is not None:
         browser.send("/till/pin", pin=pin)
     return browser
+
+
+def balance(house: House, member: Enrolment) -> int:
+    return card_state(house.ctx, house.merchant_id, member.member_id).balance
+
+
+def movements(house: House, member: Enrolment) -> int:
+    return len(card_state(house.ctx, house.merchant_id, member.member_id).history)
+
+
+def scan(till: Browser, house: House, member: Enrolment) -> None:
+    """Show the member's card to the till."""
+    till.get("/till")
+    till.send("/till/find", code=house.barcode(member.member_id))
+    assert till.status == 200, till.page

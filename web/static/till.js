@@ -106,7 +106,8 @@ function show(answer) {
   findForm.elements.code.value = "";
   play(answer.tone);
   const first = stage.querySelector("[autofocus]") ?? stage.querySelector("[data-next]");
-  if (first && matchMedia("(pointer: fine)").matches) first.focus();
+  // On a phone only the amount may bring up the keyboard; it would cover everything else.
+  if (first && (first.name === "amount" || hasMouse())) first.focus({ preventScroll: true });
   stage.scrollIntoView({ block: "nearest" });
 }
 
@@ -131,7 +132,6 @@ function unanswered(action, body, form) {
     forget();
     clearStage();
   });
-  if (!body.has("key")) note.querySelector(".tone p").textContent = note.querySelector(".tone p").textContent.split(".")[0] + ".";
   stage.replaceChildren(note);
   main.classList.add("has-card");
 }
@@ -140,7 +140,11 @@ function clearStage() {
   stage.replaceChildren();
   main.classList.remove("has-card");
   findForm.reset();
-  findForm.elements.code.focus({ preventScroll: true });
+  if (hasMouse()) findForm.elements.code.focus({ preventScroll: true });
+}
+
+function hasMouse() {
+  return matchMedia("(pointer: fine)").matches;
 }
 
 // --- an answer that never came survives a reload of the page ------------------------------------

@@ -46,7 +46,7 @@ def test_libraries_speak_from_warning_on(lines):
 
 
 def test_rows_that_a_database_quotes_are_left_out(lines):
-    row = " ".join(["Failing row contains (7,", "Ada", "Lovelace)."])
+    row = "Failing row contains (7, Ada Lovelace)."
     error = ValueError(f"duplicate key\nDETAIL:  {row}\nHINT: no")
 
     logging.getLogger("storage.engine").error("failed", exc_info=error)

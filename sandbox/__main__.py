@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -27,12 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         parts = assemble(Path(wanted.home))
-        urls = _start(parts, wanted)
     except (HomeUnusable, OSError) as error:
-        print(f"The sandbox cannot start: {error}", file=sys.stderr)
-        return 1
+        return _refuse(error, wanted)
+    try:
+        urls = _start(parts, wanted)
+    except OSError as error:
+        parts.close()
+        return _refuse(error, wanted)
     _tell(urls, as_json=wanted.json)
-    _until_stopped()
+    _until_stopped(die_with_parent=wanted.die_with_parent)
     parts.close()
     # Threads that wait in a long poll or for a slow peer must not hold the end up.
     sys.stdout.flush()
@@ -48,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, default=8471, help="page and Google; 0 takes any")
     parser.add_argument("--apns-port", type=int, default=8472, help="push server; 0 takes any")
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="end when the process that started it ends"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
     return parser
 
@@ -83,12 +90,26 @@ def _tell(urls: dict[str, object], *, as_json: bool) -> None:
         print(f"  {name:16} {value}", flush=True)
 
 
-def _until_stopped() -> None:
+def _refuse(error: Exception, wanted: argparse.Namespace) -> int:
+    words = str(error)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        words = (
+            f"port {wanted.port} or {wanted.apns_port} is taken. Is another sandbox running? "
+            f"Stop it, or choose others with --port and --apns-port (0 takes any free one)."
+        )
+    print(f"The sandbox cannot start: {words}", file=sys.stderr)
+    return 1
+
+
+def _until_stopped(*, die_with_parent: bool) -> None:
+    parent = os.getppid()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
     while not stopped.wait(0.5):
-        pass
+        # Whoever started us may be killed without a chance to end us.
+        if die_with_parent and os.getppid() != parent:
+            return
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ class _Facts(dict[str, Any]):
         if name == "news":
             if self.get("changed") is False:
                 return "unchanged"
-            values = self.get("values") or {}
-            shown = [f"{NAMES.get(key, key)} {value}" for key, value in list(values.items())[:3]]
+            values = self.get("changes") or self.get("values") or {}
+            shown = [f"{NAMES.get(key, key)} {value}" for key, value in list(values.items())[:2]]
             return ", ".join(shown) or "new"
         return "–"
 

@@ -53,6 +53,10 @@ class Home:
                 f"Another sandbox already uses {self.folder}. Stop it, or choose another --home."
             ) from error
 
+    def close(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
+
     @property
     def apple_root_path(self) -> Path:
         return self.folder / "apple-root.pem"

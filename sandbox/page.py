@@ -43,13 +43,13 @@ BANNER_S = 8.0
 QR_LENGTH_MAX = 500
 # What the page offers to break; tests break more.
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "apns-503": ("Push server is down (next 5 pushes)", {"apns": {"status": 503, "count": 5}}),
-    "apns-429": ("Too many pushes (next 3)", {"apns": {"status": 429, "count": 3}}),
-    "apns-lose": ("Push accepted, then lost (next 1)", {"apns": "lose"}),
-    "apns-drop": ("Push connection cut (next 3)", {"apns": {"kind": "drop", "count": 3}}),
-    "google-503": ("Google is down (next 5 calls)", {"google": {"status": 503, "count": 5}}),
-    "google-drop": ("Google answers nothing (next 3)", {"google": {"kind": "drop", "count": 3}}),
-    "callbacks-lose": ("Save callback lost (next 1)", {"callbacks": "lose"}),
+    "apns-503": ("Push server down, 5 times", {"apns": {"status": 503, "count": 5}}),
+    "apns-429": ("Push: slow down, 3 times", {"apns": {"status": 429, "count": 3}}),
+    "apns-lose": ("Push accepted, then lost", {"apns": "lose"}),
+    "apns-drop": ("Push connection cut, 3 times", {"apns": {"kind": "drop", "count": 3}}),
+    "google-503": ("Google down, 5 times", {"google": {"status": 503, "count": 5}}),
+    "google-drop": ("Google silent, 3 times", {"google": {"kind": "drop", "count": 3}}),
+    "callbacks-lose": ("Save callback lost", {"callbacks": "lose"}),
     "off": ("Everything works", {"apns": None, "google": None, "callbacks": None}),
 }
 

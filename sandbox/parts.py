@@ -42,6 +42,7 @@ class Parts:
         self.apns.close()
         self.agenda.close()
         self.store.close()
+        self.home.close()
 
 
 def assemble(folder: Path) -> Parts:

@@ -201,7 +201,7 @@ class UpdateCalls:
         self._event(
             "fetched", phone, card, status=answer.status, changed=changed, cause=cause,
             if_modified_since=sent, last_modified=card.last_modified,
-            values=(opened or old).values(),
+            values=(opened or old).values(), changes=_changes(old, opened or old),
         )  # fmt: skip
         if opened is not None and changed:
             phones.show_notice(phone, old, opened)
@@ -262,6 +262,11 @@ class UpdateCalls:
         self._phones.events.add(
             kind, phone=phone.id, topic=card.topic, serial_number=card.serial_number, **facts
         )
+
+
+def _changes(old: OpenedPass, new: OpenedPass) -> dict[str, object]:
+    before = old.values()
+    return {key: value for key, value in new.values().items() if before.get(key) != value}
 
 
 def _names(record: ServiceRecord, card: Card) -> str:

@@ -169,3 +169,15 @@ def test_two_sandboxes_do_not_share_a_folder(
 
     assert command.main(["--home", str(sandbox.home), "--port", "0", "--apns-port", "0"]) == 1
     assert "already uses" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_named_with_the_mend(
+    sandbox: SandboxProcess, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sandbox.__main__ as command
+
+    taken = sandbox.urls["apns_url"].rsplit(":", 1)[1]
+    status = command.main(["--home", f"{tmp_path}/home", "--port", "0", "--apns-port", taken])
+
+    assert status == 1
+    assert "--apns-port" in capsys.readouterr().err

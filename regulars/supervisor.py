@@ -46,16 +46,28 @@ class Supervisor:
         self._note = note
         self._stop = threading.Event()
 
-    def run(self) -> None:
-        """Watch the parts until SIGTERM or SIGINT; then end them all."""
+    def run(
+        self,
+        *,
+        ready: Callable[[], bool] = lambda: True,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Watch the parts until SIGTERM or SIGINT; then end them all.
+
+        `tell` is called once, as soon as `ready` is true.
+        """
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         signal.signal(signal.SIGINT, lambda *_: self._stop.set())
         try:
             for part in self._parts:
                 self._start(part)
+            told = False
             while not self._stop.wait(LOOK_S):
                 for part in self._parts:
                     self._look_after(part)
+                if not told and ready():
+                    told = True
+                    tell()
         finally:
             self._end_all()
 

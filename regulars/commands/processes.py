@@ -97,8 +97,18 @@ def serve(
                 environment=environment,
             ),
         ]
-        _tell(desk, address=address, phones=phones)
-        Supervisor(parts, clock=SystemClock(), note=desk.console.note).run()
+        Supervisor(parts, clock=SystemClock(), note=desk.console.note).run(
+            ready=lambda: _listens(_host_for_link(host), port),
+            tell=lambda: _tell(desk, address=address, phones=phones),
+        )
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _host_for_link(host: str) -> str:

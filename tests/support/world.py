@@ -10,9 +10,13 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
+import pytest
 import waitress
 
 from common.actor import SYSTEM
@@ -25,7 +29,7 @@ from ledger.terms import PointsTerms
 from loyalty.apple_certificate import install_certificate
 from loyalty.context import Loyalty, LoyaltySettings
 from loyalty.earn import EarnRequest, earn
-from loyalty.enrol import EnrolRequest, Enrolment, enrol
+from loyalty.enrol import Enrolment, EnrolRequest, enrol
 from loyalty.google_account import install_google_account
 from loyalty.programmes import add_programme
 from loyalty.publish import publish
@@ -46,6 +50,8 @@ from tests.support.sandbox import (
 from web.app import WebSettings, create_app
 
 NO_PACE = PaceSettings(burst_score=1e9)
+apple_chain = cache(make_apple_chain)
+service_account = cache(make_service_account)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +95,15 @@ class World:
         self._server = self._serve()
         self._workers: list[tuple[threading.Thread, threading.Event]] = []
         self.programme_id = self._furnish()
+        self.iphone = sandbox.create_phone("iphone")
+        self.android = sandbox.create_phone("android")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.stop_workers()
+        self.sandbox.faults(apns=None, google=None)
         self._server.close()
         self._thread.join(10)
         self.google.close()
@@ -115,7 +124,7 @@ class World:
             )
             database.close()
 
-        thread = threading.Thread(target=work, name="worker")
+        thread = threading.Thread(target=work, name="worker", daemon=True)
         thread.start()
         self._workers.append((thread, stop))
         return stop
@@ -158,12 +167,13 @@ class World:
             ),
         )
 
-    def put_on_iphone(self, card: Card, phone: str = "iphone-1") -> None:
-        """Add the pass on a phone and wait until it registered and asked what changed."""
+    def put_on_iphone(self, card: Card, phone: str = "") -> None:
+        """Add the pass on a phone; wait until it registered, asked what changed and fetched that."""
+        phone = phone or self.iphone
         after = self.sandbox.last_event()
         self.sandbox.do(phone, "add", url=f"{self.url}/m/{card.token}/apple.pkpass")
         self.sandbox.wait_for_kind("registered", after=after, phone=phone)
-        self.sandbox.wait_for_kind("listed", after=after, phone=phone)
+        self.sandbox.wait_for_kind("fetched", after=after, phone=phone)
 
     def wallet_pass(self, card: Card) -> WalletPass:
         with open_work(self.database, self.merchant_id, clock=self.clock, writing=False) as work:
@@ -180,15 +190,27 @@ class World:
     def behind(self) -> list[dict[str, Any]]:
         return [r for r in self.deliveries() if r["wanted_revision"] > r["delivered_revision"]]
 
+    def wait_until(self, look: Callable[[], Any], *, timeout_s: float = 15.0) -> Any:
+        """What `look` gives as soon as it is true; for states that send no event."""
+        end_s = self.clock.monotonic_s() + timeout_s
+        while self.clock.monotonic_s() < end_s:
+            found = look()
+            if found:
+                return found
+            threading.Event().wait(0.01)
+        raise AssertionError(f"still not after {timeout_s} s; rows: {self.deliveries()}")
+
+    def settled(self) -> None:
+        """Wait until no target is behind."""
+        self.wait_until(lambda: not self.behind())
+
     def trust(self, chain: AppleChain) -> None:
         """Install the chain's certificate here, and its root in the sandbox."""
         self.install(chain)
         self.sandbox.trust(chain)
 
     def install(self, chain: AppleChain) -> None:
-        material = read_pem(
-            chain.certificate_pem + chain.intermediate_pem, chain.key_pem, None
-        )
+        material = read_pem(chain.certificate_pem + chain.intermediate_pem, chain.key_pem, None)
         install_certificate(
             self.ctx, self.merchant_id, material, actor=SYSTEM, sandbox_root=chain.root_pem
         )
@@ -217,13 +239,12 @@ class World:
         app = create_app(self.ctx, WebSettings(public_url=self.url, secret_key="k" * 64))
         logging.getLogger("waitress").setLevel(logging.ERROR)
         server = waitress.create_server(app, sockets=[self._socket], threads=6)
-        self._thread = threading.Thread(target=_run, args=(server,), name="web")
+        self._thread = threading.Thread(target=_run, args=(server,), name="web", daemon=True)
         self._thread.start()
         return server
 
     def _furnish(self) -> int:
-        chain = make_apple_chain()
-        account = make_service_account()
+        chain, account = apple_chain(), service_account()
         self.sandbox.trust(chain, accounts=(account,))
         self.install(chain)
         self.chain = chain
@@ -254,6 +275,20 @@ class World:
         )
         publish(self.ctx, self.merchant_id, programme_id, actor=SYSTEM)
         return programme_id
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """One sandbox for the whole run; each world has phones of its own on it."""
+    with SandboxProcess(Path(tmp_path_factory.mktemp("sandbox"))) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, database_url: str, keyring: Keyring) -> Iterator[World]:
+    """A whole installation, on each engine in turn."""
+    with World(sandbox, database_url, keyring) as made:
+        yield made
 
 
 def _run(server: Any) -> None:

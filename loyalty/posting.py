@@ -28,6 +28,7 @@ from storage.unit_of_work import UnitOfWork, run_work
 
 KEY_LENGTH_MAX: Final = 128
 REFERENCE_LENGTH_MAX: Final = 200
+_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _SOURCE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _REFERENCE: Final = re.compile(r"[\x20-\x7e]{1,200}")
@@ -72,7 +73,7 @@ def claim(
                 _("Use 1 to %(most)d plain printable characters.", most=most), field=field
             )
     whole = {"kind": kind, "source": source, "source_ref": reference, **body}
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), default=str)
+    text = _JSON.encode(whole)
     return Claim(
         kind=kind,
         source=source,

@@ -12,15 +12,11 @@ Rules:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from common.actor import ActorKind
 from common.clock import from_micros, to_micros
 from common.errors import NotFound, OperationInFlight
 from common.i18n import gettext as _
@@ -28,7 +24,6 @@ from common.ids import new_id
 from ledger.accounts import PROGRAMME_KINDS, Account, AccountKind, OperationKind
 from ledger.lots import Allocation, Lot
 from ledger.operations import Draft, PastOperation
-from ledger.terms import Terms, terms_from_document
 from storage import book_statements as sql
 from storage.book_records import (
     CardFacts,
@@ -41,6 +36,8 @@ from storage.book_records import (
     Standing,
     StoredOperation,
 )
+from storage.book_rows import lot_of, moment, operation_of, terms_of
+from storage.book_writer import write
 from storage.scope import Scope
 
 HISTORY_MAX: Final = 100
@@ -136,7 +133,7 @@ class Books:
             time_zone=row[2],
             sale_max_minor=row[3],
             member_state=row[4],
-            terms=_terms(row[7], row[6]),
+            terms=terms_of(row[7], row[6]),
             account=Account(
                 id=row[8],
                 programme_id=row[5],
@@ -148,7 +145,7 @@ class Books:
             ),
             contra_id=row[13],
             earlier_id=row[14] if row[14] is not None else row[16],
-            nth_earn_at=_moment(row[17]),
+            nth_earn_at=moment(row[17]),
         )
 
     def _lock(self, values: tuple[Any, ...]) -> Any:
@@ -166,7 +163,7 @@ class Books:
     def open_lots(self, account_id: int) -> tuple[Lot, ...]:
         """The account's lots with something left; the account must be locked."""
         rows = self._scope.run_sql(sql.OPEN_LOTS, (self._scope.merchant, account_id))
-        return tuple(_lot(row) for row in rows)
+        return tuple(lot_of(row) for row in rows)
 
     def reward(self, reward_id: int) -> RewardPrice:
         """A reward's price.
@@ -207,7 +204,7 @@ class Books:
             OperationInFlight: another transaction holds the same key for the whole time-out.
         """
         try:
-            return self._post(draft, heading, sale)
+            return write(self._scope, draft, heading, sale=sale)
         except IntegrityError as error:
             if _is_taken(error):
                 raise KeyTaken from error
@@ -216,121 +213,6 @@ class Books:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise OperationInFlight from error
             raise
-
-    def _post(self, draft: Draft, heading: Heading, sale: NewSale | None) -> int:
-        sale_id = None if sale is None else self._add_sale(draft, heading, sale)
-        operation_id = new_id()
-        self._add_operation(operation_id, draft, heading, sale_id=sale_id)
-        self._add_transfers(operation_id, draft)
-        self._add_lots(operation_id, draft)
-        self._allocate(operation_id, draft.allocations)
-        self._move_balance(draft)
-        return operation_id
-
-    def _add_sale(self, draft: Draft, heading: Heading, sale: NewSale) -> int:
-        sale_id, actor, gross = new_id(), heading.actor, sale.gross_minor
-        row = (
-            self._scope.merchant,
-            sale_id,
-            actor.location_id,
-            actor.till_id,
-            actor.id if actor.kind is ActorKind.STAFF else None,
-            draft.account.member_id,
-            heading.claim.source,
-            heading.claim.source_ref,
-            to_micros(sale.sold_at),
-            sale.currency,
-            gross,
-            gross,
-            to_micros(heading.created_at),
-        )
-        self._scope.run_sql(sql.INSERT_SALE, row)
-        return sale_id
-
-    def _add_operation(
-        self, operation_id: int, draft: Draft, heading: Heading, *, sale_id: int | None
-    ) -> None:
-        account, actor, claim = draft.account, heading.actor, heading.claim
-        row = (
-            self._scope.merchant,
-            operation_id,
-            account.programme_id,
-            account.member_id,
-            str(draft.kind),
-            sale_id,
-            heading.reward_id,
-            actor.location_id,
-            actor.till_id,
-            str(actor.kind),
-            actor.id,
-            claim.source,
-            claim.source_ref,
-            claim.idempotency_key,
-            claim.request_hash,
-            draft.terms_version,
-            _to_json(draft.reason),
-            draft.units,
-            account.unit,
-            draft.carry_change,
-            draft.balance_after,
-            account.revision + 1,
-            draft.reverses_id,
-            to_micros(heading.created_at),
-        )
-        self._scope.run_sql(sql.INSERT_OPERATION, row)
-
-    def _add_transfers(self, operation_id: int, draft: Draft) -> None:
-        for part in draft.transfers:
-            row = (
-                self._scope.merchant,
-                new_id(),
-                operation_id,
-                part.debit_account_id,
-                part.credit_account_id,
-                draft.account.unit,
-                part.amount,
-            )
-            self._scope.run_sql(sql.INSERT_TRANSFER, row)
-
-    def _add_lots(self, operation_id: int, draft: Draft) -> None:
-        for lot in draft.lots:
-            row = (
-                self._scope.merchant,
-                new_id(),
-                draft.account.id,
-                operation_id,
-                lot.amount,
-                lot.amount,
-                to_micros(lot.available_from),
-                None if lot.expires_at is None else to_micros(lot.expires_at),
-                draft.terms_version,
-            )
-            self._scope.run_sql(sql.INSERT_LOT, row)
-
-    def _allocate(self, operation_id: int, parts: Sequence[Allocation]) -> None:
-        merchant = self._scope.merchant
-        if not parts:
-            return
-        self._scope.run_sql_many(
-            sql.INSERT_ALLOCATION,
-            [(merchant, new_id(), part.lot_id, operation_id, part.amount) for part in parts],
-        )
-        self._scope.run_sql_many(
-            sql.TAKE_FROM_LOT, [(part.amount, merchant, part.lot_id) for part in parts]
-        )
-
-    def _move_balance(self, draft: Draft) -> None:
-        account = draft.account
-        values = (
-            draft.balance_after,
-            draft.carry_after,
-            account.revision + 1,
-            self._scope.merchant,
-            account.id,
-            account.revision,
-        )
-        if self._scope.run_sql(sql.MOVE_BALANCE, values).rowcount != 1:
-            raise RuntimeError(f"account {account.id} moved although it was locked")
 
     # --- reading operations -------------------------------------------------------------------
 
@@ -358,12 +240,12 @@ class Books:
         row = self._scope.run_sql(sql.OPERATION, (self._scope.merchant, operation_id)).fetchone()
         if row is None:
             raise NotFound(_("There is no such movement here."))
-        return _operation(row)
+        return operation_of(row)
 
     def history(self, member_id: int, limit: int) -> tuple[StoredOperation, ...]:
         """The member's latest operations, newest first; at most HISTORY_MAX."""
         values = (self._scope.merchant, member_id, min(limit, HISTORY_MAX))
-        return tuple(_operation(row) for row in self._scope.run_sql(sql.HISTORY, values))
+        return tuple(operation_of(row) for row in self._scope.run_sql(sql.HISTORY, values))
 
     def latest_of_actor(self, actor_kind: str, actor_id: int, *, since: datetime) -> int | None:
         """The id of the actor's latest operation since `since`."""
@@ -380,7 +262,7 @@ class Books:
             units=operation.units,
             carry_change=operation.carry_change,
             terms_version=operation.terms_version,
-            made=tuple(_lot(row) for row in self._scope.run_sql(sql.LOTS_MADE, key)),
+            made=tuple(lot_of(row) for row in self._scope.run_sql(sql.LOTS_MADE, key)),
             took=tuple(
                 Allocation(lot_id=row[0], amount=row[1])
                 for row in self._scope.run_sql(sql.LOTS_TAKEN, key)
@@ -411,23 +293,10 @@ class Books:
             unit=row[3],
             balance=row[4],
             carry_minor=row[5],
-            terms=_terms(row[7], row[6]),
+            terms=terms_of(row[7], row[6]),
             spendable=min(int(row[8]), row[4]),
             rewards=tuple(CardReward(id=r[0], slug=r[1], name=r[2], cost=r[3]) for r in rewards),
         )
-
-
-@lru_cache(maxsize=1024)
-def _terms(document: str, version: int) -> Terms:
-    return terms_from_document(json.loads(document), version)
-
-
-def _to_json(document: Any) -> str:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)
 
 
 def _demand_id(value: object) -> None:
@@ -440,35 +309,3 @@ def _is_taken(error: IntegrityError) -> bool:
     text = str(error.orig)
     names = ("uq_operation_", "uq_sale_", "operation.idempotency_key", ".source_ref")
     return any(name in text for name in names)
-
-
-def _lot(row: Any) -> Lot:
-    return Lot(
-        id=row[0],
-        amount=row[1],
-        remaining=row[2],
-        available_from=from_micros(row[3]),
-        expires_at=_moment(row[4]),
-    )
-
-
-def _operation(row: Any) -> StoredOperation:
-    return StoredOperation(
-        id=row[0],
-        kind=OperationKind(row[1]),
-        member_id=row[2],
-        unit=row[3],
-        units=row[4],
-        carry_change=row[5],
-        balance_after=row[6],
-        terms_version=row[7],
-        reason=json.loads(row[8]),
-        request_hash=bytes(row[9]),
-        actor_kind=row[10],
-        actor_id=row[11],
-        created_at=from_micros(row[12]),
-        reverses_id=row[13],
-        reward_name=row[14] or "",
-        reversed_by=row[15],
-        is_spent=bool(row[16]),
-    )

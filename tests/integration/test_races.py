@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.actor import SYSTEM
 from common.errors import (
     AlreadyReversed,
     IdempotencyMismatch,
@@ -18,10 +19,14 @@ from common.errors import (
     Unavailable,
     WalletError,
 )
+from ledger.accounts import AccountKind, OperationKind
+from ledger.limits import LIMITS
+from ledger.operations import plan_earn
 from loyalty.balance import card_state
 from loyalty.context import Loyalty
 from loyalty.results import OperationResult
-from storage.unit_of_work import open_work
+from storage.book_records import Claim, Heading, NewSale
+from storage.unit_of_work import UnitOfWork, open_work
 from tests.support.builders import CAFE
 from tests.support.counter import Shop, a_shop, count, do_earn, do_redeem, do_reverse
 from tests.support.ledger_proof import broken_rules
@@ -166,3 +171,73 @@ def test_a_key_that_stays_in_flight_is_told_so(ctx: Loyalty, shop: Shop) -> None
         holder.join()
     assert count(ctx.database, "operation") == 0
     assert not do_earn(ctx, shop, 1240, idempotency_key="tap").replayed
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+def test_a_key_in_flight_on_another_card_is_waited_for(
+    ctx: Loyalty, shop: Shop, ending: str
+) -> None:
+    """No common row keeps two cards apart: the second insert of a key waits for the first."""
+    if ctx.database.is_sqlite:
+        pytest.skip("SQLite has one writer; nothing is in flight beside another")
+    one, other = shop.members
+    with ThreadPoolExecutor(1) as pool:
+        with open_work(ctx.database, CAFE.id, clock=ctx.clock) as work:
+            first = _earn_uncommitted(work, one)
+            waiting = pool.submit(do_earn, ctx, shop, 1240, member_id=other, idempotency_key="tap")
+            _until_somebody_waits(work)
+            if ending == "commit":
+                work.commit()
+        if ending == "commit":
+            with pytest.raises(IdempotencyMismatch):
+                waiting.result(30)
+        else:
+            assert not waiting.result(30).replayed
+    assert count(ctx.database, "operation") == 1
+    assert (count(ctx.database, "operation", [f"id = {first}"]) == 1) is (ending == "commit")
+
+
+def test_a_key_that_stays_in_flight_on_another_card_is_told_so(ctx: Loyalty, shop: Shop) -> None:
+    if ctx.database.is_sqlite:
+        pytest.skip("SQLite has one writer; nothing is in flight beside another")
+    one, other = shop.members
+    with open_work(ctx.database, CAFE.id, clock=ctx.clock) as work:
+        _earn_uncommitted(work, one)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(do_earn, ctx, shop, 1240, member_id=other, idempotency_key="tap")
+            with pytest.raises(OperationInFlight):
+                waiting.result(30)
+
+    assert count(ctx.database, "operation") == 0
+
+
+def _earn_uncommitted(work: UnitOfWork, member: int) -> int:
+    claim = Claim(
+        kind=OperationKind.EARN,
+        source="till",
+        source_ref="tap",
+        idempotency_key="tap",
+        request_hash=b"h" * 32,
+    )
+    standing = work.books.standing(member, claim, contra=AccountKind.ISSUED)
+    draft = plan_earn(
+        standing.account,
+        standing.terms,
+        contra_id=standing.contra_id,
+        amount_minor=500,
+        visits=None,
+        sale_max_minor=standing.sale_max_minor,
+        limits=LIMITS,
+        now=work.clock.now(),
+    )
+    heading = Heading(claim=claim, actor=SYSTEM, created_at=work.clock.now())
+    sale = NewSale(sold_at=work.clock.now(), currency="EUR", gross_minor=500)
+    return work.books.post(draft, heading, sale=sale)
+
+
+def _until_somebody_waits(work: UnitOfWork) -> None:
+    for _ in range(100_000):
+        row = work.scope.run_sql("select count(*) from pg_locks where not granted", ())
+        if row.fetchone()[0]:
+            return
+    raise AssertionError("nobody waited")

@@ -8,23 +8,14 @@ iPhones ask for holds none back.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import requests
 
 from bench.row import Row
 from common.actor import SYSTEM
@@ -32,17 +23,14 @@ from common.ids import new_id
 from loyalty.earn import EarnRequest, earn
 from loyalty.enrol import EnrolRequest, enrol
 from loyalty.merchants import find_merchant
-from regulars.installation import Installation, open_installation
-from regulars.settings import read_settings
+from regulars.installation import Installation
 from storage.unit_of_work import open_work
-from storage.verify import count_open
+from tests.support.processes import running
 from tests.support.sandbox import SandboxProcess
 
-HOUSE = Path(__file__).resolve().parent.parent
 PHONES = 20
 CHANGES = 2
 WAIT_S = 20.0
-START_S = 30.0
 GOALS_MS = {"p50": 50.0, "p95": 250.0}
 # A phone asks, fetches and checks a signature after the push.
 FETCHED_GOALS_MS = {"p50": 150.0, "p95": 500.0}
@@ -58,9 +46,12 @@ def run() -> list[Row]:
     """Four rows: p50 and p95 to the push and to the fetched card."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        with _running(folder) as (installation, sandbox):
+        with running(folder) as house:
+            installation, sandbox = house.installation, house.sandbox
+            # What the set-up changed must not be taken for ours.
+            house.settle()
             first, *cards = [_join(installation, sandbox, number) for number in range(PHONES + 1)]
-            _settle(installation)
+            house.settle()
             # The first change opens the connection to the push server.
             _change(installation, sandbox, first)
             samples = [
@@ -133,93 +124,8 @@ def _join(installation: Installation, sandbox: SandboxProcess, number: int) -> _
     return _Card(member_id=member.member_id, phone=phone)
 
 
-def _settle(installation: Installation) -> None:
-    """Wait until nothing is on its way any more: what the set-up itself changed."""
-    deadline = time.monotonic() + WAIT_S
-    while any(count_open(installation.database).values()):
-        if time.monotonic() > deadline:
-            raise RuntimeError("the worker does not come to rest")
-        time.sleep(0.1)
-
-
 def _programme(installation: Installation, merchant_id: int) -> int:
     ctx = installation.loyalty
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         (programme,) = work.programmes.all()
     return programme.id
-
-
-@contextmanager
-def _running(folder: Path) -> Iterator[tuple[Installation, SandboxProcess]]:
-    """The demo with its processes, each on a port of its own."""
-    home = folder / "data.sandbox"
-    home.mkdir(mode=0o700)
-    port = _free_port()
-    with SandboxProcess(home) as sandbox:
-        environment = _environment(sandbox, port)
-        data = ("--data", str(folder / "data"))
-        _call(environment, "init", "--demo", *data)
-        parts = [
-            _start(environment, "web", "--port", str(port), *data),
-            _start(environment, "worker", *data),
-        ]
-        try:
-            _wait_for_web(port)
-            installation = open_installation(read_settings(folder / "data", environ=environment))
-            yield installation, sandbox
-            installation.database.close()
-        finally:
-            for part in parts:
-                part.send_signal(signal.SIGTERM)
-            for part in parts:
-                part.wait(15)
-
-
-def _environment(sandbox: SandboxProcess, port: int) -> dict[str, str]:
-    told = sandbox.urls
-    return os.environ | {
-        "REGULARS_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "REGULARS_APNS_URL": told["apns_url"],
-        "REGULARS_APNS_CA": told["apns_ca"],
-        "REGULARS_GOOGLE_API_URL": told["google_api_url"],
-        "REGULARS_GOOGLE_SAVE_URL": told["google_save_url"],
-        "REGULARS_GOOGLE_KEYS_URL": told["google_keys_url"],
-        "REGULARS_ALLOW_TOKEN_URI": told["token_uri"],
-        "REGULARS_SANDBOX_PAGE_URL": told["page_url"],
-        "REGULARS_LOG_LEVEL": "error",
-    }
-
-
-def _call(environment: dict[str, str], *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "regulars", *arguments, "--json"],
-        cwd=HOUSE,
-        env=environment,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode() or json.loads(done.stdout)["error"])
-
-
-def _start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "regulars", *arguments]
-    return subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=subprocess.DEVNULL)
-
-
-def _wait_for_web(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(f"http://127.0.0.1:{port}/livez", timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    raise RuntimeError("the web process did not answer")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -50,7 +50,7 @@ LINK_TRIES: Final = 30
 class LinkSpent(NotFound):
     """This sign-in link has been used or has run out."""
 
-    code = "link_spent"
+    code = "sign_in_link_spent"
 
 
 class WrongPassword(InvalidInput):

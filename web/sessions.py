@@ -47,7 +47,7 @@ def signed_in() -> ConsoleSession:
 
 def keep_token(response: Response, token: str) -> Response:
     """Sign this browser in; the token of forms is drawn anew, so that a planted one is worthless."""
-    session.clear()
+    session.pop("csrf_token", None)
     response.set_cookie(
         cookie(),
         token,
@@ -62,7 +62,7 @@ def keep_token(response: Response, token: str) -> Response:
 
 def forget_token(response: Response) -> Response:
     """Sign this browser out."""
-    session.clear()
+    session.pop("csrf_token", None)
     response.delete_cookie(
         cookie(), path="/", secure=services().settings.https, httponly=True, samesite="Lax"
     )

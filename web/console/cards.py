@@ -79,7 +79,7 @@ def save_card(programme_id: int) -> ResponseReturnValue:
     """Keep words and colours, or only show them when "Preview" was pressed."""
     who = signed_in()
     words = sent_words()
-    if request.form.get("action") == PREVIEW:
+    if request.form.get("do") == PREVIEW:
         return _look(programme_id, shown(words))
     try:
         save_words(services().loyalty, who.merchant_id, programme_id, words, actor=who.actor())

@@ -31,7 +31,7 @@ function openScanner() {
     event.preventDefault();
     clearStage();
   });
-  listenToScanner(find);
+  listenToScanner(find, findForm.elements.code);
   openCamera();
   resume();
   stayUnlocked();

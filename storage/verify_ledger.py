@@ -194,12 +194,18 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
             or l.remaining < 0 or l.remaining > l.amount""",
     ),
     "lot.owner": (
-        "a lot or what was taken from it belongs to another card",
+        "a lot was made for another card than its operation's",
         """select l.merchant_id, l.id, o.id from lot l
         join account a on a.merchant_id = l.merchant_id and a.id = l.account_id
-        join operation o on o.merchant_id = l.merchant_id and (o.id = l.operation_id or o.id in (
-            select b.operation_id from allocation b
-            where b.merchant_id = l.merchant_id and b.lot_id = l.id))
+        join operation o on o.merchant_id = l.merchant_id and o.id = l.operation_id
+        where a.member_id is null or a.member_id <> o.member_id or a.unit <> o.unit""",
+    ),
+    "allocation.owner": (
+        "an operation took from the lot of another card",
+        """select b.merchant_id, b.id, b.lot_id, o.id from allocation b
+        join lot l on l.merchant_id = b.merchant_id and l.id = b.lot_id
+        join account a on a.merchant_id = l.merchant_id and a.id = l.account_id
+        join operation o on o.merchant_id = b.merchant_id and o.id = b.operation_id
         where a.member_id is null or a.member_id <> o.member_id or a.unit <> o.unit""",
     ),
     "lot.order": (

@@ -48,6 +48,8 @@ BREAKS: dict[str, str] = {
     "lot.remaining": f"update lot set remaining = remaining - 1 where id = {SPENT_LOT}",
     "lot.owner": "update lot set account_id = (select max(id) from account where kind = 'member') "
     "where id = (select min(id) from lot)",
+    "allocation.owner": "update allocation set lot_id = (select max(id) from lot) "
+    "where amount > 0 and id = (select min(id) from allocation)",
     "programme.terms": "delete from terms",
     "programme.design": "update programme set design_version = 7",
     "programme.accounts": "delete from account where kind = 'issued'",

@@ -28,6 +28,26 @@ function bringToFront(phone, key) {
   const cards = [...phone.querySelectorAll("[data-card]")];
   if (!cards.some((card) => card.dataset.card === key)) return;
   for (const card of cards) card.classList.toggle("open", card.dataset.card === key);
+  reachable(phone);
+}
+
+// A card behind the front one is a button: reached by Tab, opened by Enter or Space.
+function reachable(root) {
+  for (const card of root.querySelectorAll(".stack [data-card]")) {
+    const front = card.classList.contains("open");
+    if (front) card.removeAttribute("tabindex");
+    else card.tabIndex = 0;
+    card.setAttribute("role", front ? "group" : "button");
+  }
+}
+
+function choose(target) {
+  const card = target.closest(".stack [data-card]:not(.open)");
+  if (!card) return false;
+  const phone = card.closest(".phone");
+  front.set(phone.id, card.dataset.card);
+  bringToFront(phone, card.dataset.card);
+  return true;
 }
 
 function values(phone) {
@@ -47,6 +67,7 @@ function drawPhone(list, wanted) {
   const fresh = holder.content.firstElementChild;
   const before = values(old);
   paint(fresh);
+  reachable(fresh);
   restore(fresh);
   if (old) old.replaceWith(fresh);
   else list.append(fresh);
@@ -88,12 +109,11 @@ document.addEventListener("toggle", (event) => {
   if (name) event.target.open ? opened.add(name) : opened.delete(name);
 }, true);
 
-document.addEventListener("click", (event) => {
-  const card = event.target.closest(".stack [data-card]");
-  if (!card || card.classList.contains("open")) return;
-  const phone = card.closest(".phone");
-  front.set(phone.id, card.dataset.card);
-  bringToFront(phone, card.dataset.card);
+document.addEventListener("click", (event) => choose(event.target));
+
+document.addEventListener("keydown", (event) => {
+  const pressed = event.key === "Enter" || event.key === " ";
+  if (pressed && event.target.matches("[data-card]") && choose(event.target)) event.preventDefault();
 });
 
 document.addEventListener("submit", async (event) => {
@@ -105,4 +125,5 @@ document.addEventListener("submit", async (event) => {
 });
 
 paint(document);
+reachable(document);
 if (document.querySelector('[data-live="phones"]')) keepFresh();

@@ -122,7 +122,8 @@ def _enrol(
     sealer = _Sealer(keyring, merchant_id)
     known = _known(work, programme.id, person, sealer=sealer)
     if known is not None:
-        return Enrolment(member_id=known.id, number=known.number, card_token="", known=True)
+        nothing = ""
+        return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
     member = _new_member(work, request, person, sealer=sealer)
     make_card(work, member, merchant_id=merchant_id, keyring=keyring, generation=member.generation)
     _remember(work, request, person, member=member)

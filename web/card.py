@@ -9,7 +9,6 @@ from typing import Final
 
 from flask import Blueprint, Response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 from werkzeug.http import http_date
 
 from common.errors import DeliveryError, NotFound, TooMany, Unavailable, WalletError
@@ -19,7 +18,7 @@ from loyalty.open_card import DeadCard, OpenCard, agree_to_google, find_card, op
 from loyalty.posting import MerchantSuspended
 from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
-from passes.barcodes import qr_svg
+from web.codes import code_drawing
 from web.errors import answer, wants_json
 from web.languages import choose
 from web.security import address
@@ -121,13 +120,12 @@ def _kind_page(
 
 def _page(card: OpenCard, *, trouble: str = "") -> str:
     choose(card.language, time_zone=card.time_zone)
-    code = ""
-    if card.view.barcode:
-        code = qr_svg(card.view.barcode, title=_("The code of your card, for the till"))
+    title = _("The code of your card, for the till")
+    code = code_drawing(card.view.barcode, title=title) if card.view.barcode else ""
     return render_template(
         "card/card.html",
         card=card,
         buttons=wallet_buttons(card.token, card.wallets, sandbox=card.sandbox),
-        code=Markup(code),  # noqa: S704 - drawn from our own token
+        code=code,
         trouble=trouble,
     )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
 from common.i18n import gettext as _
 from loyalty.find_member import FoundMember
 from loyalty.lost_card import replace_lost_card
 from loyalty.new_phone import NewPhoneLink, make_new_phone_link
 from loyalty.staff_session import TillSession
-from passes.barcodes import qr_svg
+from web.codes import code_drawing
 from web.services import services
 from web.throttle import NEW_PHONE, throttle
 from web.till.door import blueprint
@@ -56,13 +55,13 @@ def _page(
     till: TillSession, found: FoundMember, link: NewPhoneLink, *, replaced: bool
 ) -> ResponseReturnValue:
     address = services().absolute(url_for("card.again", token=link.token))
-    code = qr_svg(address, title=_("Code for the customer's phone"))
+    code = code_drawing(address, title=_("Code for the customer's phone"))
     return render_template(
         "till/handover.html",
         till=till,
         found=found,
         address=address,
-        code=Markup(code),  # noqa: S704 - drawn from our own address
+        code=code,
         replaced=replaced,
         expires_at=link.expires_at,
     )

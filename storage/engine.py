@@ -150,10 +150,13 @@ class Database:
             raise RuntimeError("this Database was made before a fork; make one in each process")
         try:
             with self.engine.connect() as connection:
-                _prepare(connection, kind, sqlite=self.is_sqlite)
+                if self.is_sqlite:
+                    _prepare_sqlite(connection, kind)
+                else:
+                    _prepare_postgresql(connection, kind)
                 with connection.begin() as transaction:
-                    if not self.is_sqlite and kind.options:
-                        connection.exec_driver_sql(kind.options)
+                    if kind.patient and not self.is_sqlite:
+                        connection.exec_driver_sql(_NO_TIME_OUTS)
                     yield connection
                     if transaction.is_active:
                         transaction.rollback()
@@ -169,22 +172,20 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """How a transaction begins: `begin` on SQLite, `options` on PostgreSQL."""
+    """How a transaction begins; a patient one sees one moment and is not timed out."""
 
-    begin: str
-    options: str = ""
-    writes: bool = False
+    writes: bool
+    patient: bool = False
     foreign_keys: bool = True
 
 
-_READING: Final = _Kind(begin="BEGIN", options="set transaction read only")
-_SNAPSHOT: Final = _Kind(
-    begin="BEGIN",
-    options="set transaction isolation level repeatable read read only; "
-    "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
+_READING: Final = _Kind(writes=False)
+_SNAPSHOT: Final = _Kind(writes=False, patient=True)
+_WRITING: Final = _Kind(writes=True)
+_REBUILDING: Final = _Kind(writes=True, foreign_keys=False)
+_NO_TIME_OUTS: Final = (
+    "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0"
 )
-_WRITING: Final = _Kind(begin="BEGIN IMMEDIATE", writes=True)
-_REBUILDING: Final = _Kind(begin="BEGIN IMMEDIATE", writes=True, foreign_keys=False)
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -294,18 +295,20 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _prepare(connection: Connection, kind: _Kind, *, sqlite: bool) -> None:
+def _prepare_sqlite(connection: Connection, kind: _Kind) -> None:
     """Bring a pooled connection into the state its next transaction wants."""
-    if not sqlite:
-        return
-    connection.info["begin"] = kind.begin
-    state = (kind.writes, kind.foreign_keys)
-    if connection.info.get("state") == state:
-        return  # each of these pragmas makes SQLite compile every cached statement anew
+    connection.info["begin"] = "BEGIN IMMEDIATE" if kind.writes else "BEGIN"
     driver: Any = connection.connection.dbapi_connection
     driver.execute(f"PRAGMA query_only={'OFF' if kind.writes else 'ON'}")
     driver.execute(f"PRAGMA foreign_keys={'ON' if kind.foreign_keys else 'OFF'}")
-    connection.info["state"] = state
+
+
+def _prepare_postgresql(connection: Connection, kind: _Kind) -> None:
+    """The same; the pool takes both options back. They ride on BEGIN and cost no round trip."""
+    if not kind.writes:
+        connection.execution_options(postgresql_readonly=True)
+    if kind.patient:
+        connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _begin_sqlite(connection: Connection) -> None:

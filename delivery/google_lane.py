@@ -115,7 +115,7 @@ class GoogleLane:
     def _letter(
         self, work: UnitOfWork, home: GoogleHome, claim: Claim, faces: Mapping[int, Face]
     ) -> _Letter:
-        if claim.channel is Channel.GOOGLE_CLASS:
+        if claim.channel == Channel.GOOGLE_CLASS:
             return _class_letter(work, home, claim)
         face = faces.get(claim.pass_id or 0)
         if face is None:
@@ -154,7 +154,7 @@ class GoogleLane:
         timeout_s = self._desk.settings.request_timeout_s
         put: Callable[..., Answer] = self._client.put_class
         more: dict[str, Any] = {}
-        if claim.channel is Channel.GOOGLE_OBJECT:
+        if claim.channel == Channel.GOOGLE_OBJECT:
             put, more = self._client.put_object, {"class_document": letter.class_insert}
         letter.answer = put(
             account_id,

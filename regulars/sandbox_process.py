@@ -63,6 +63,7 @@ def start_sandbox(settings: Settings, *, port: int, push_port: int) -> SandboxPr
             "-m",
             "sandbox",
             "--json",
+            "--die-with-parent",
             f"--home={settings.sandbox_home}",
             f"--port={port}",
             f"--apns-port={push_port}",

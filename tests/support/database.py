@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
@@ -26,6 +27,7 @@ from sqlalchemy.engine import make_url
 from storage.engine import Database, DatabaseSettings
 
 ROLE = "regulars"
+FOLDER = "regulars-pg-"
 # What a test server may save: its data need not outlive a power cut.
 QUICK = """
 fsync = off
@@ -118,6 +120,7 @@ class PostgresqlTemplates:
     @cached_property
     def server(self) -> Any:
         """The running server."""
+        remove_orphans()
         server = start_postgresql(shared_folder())
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             # Several workers may come here at once; the lock is only between them.
@@ -133,11 +136,26 @@ def _name_of(url: str) -> str:
 
 
 def shared_folder() -> Path:
-    """Where the server of this test run lives: the same for every xdist worker, short for sockets."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
-    folder = Path(tempfile.gettempdir()) / f"regulars-pg-{run[:16]}"
+    """Where the server of this test run lives: the same for every xdist worker, short for sockets.
+
+    It is named after the run's first process, so that a later run can tell a killed one's.
+    """
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{os.getppid() if is_worker else os.getpid()}"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def remove_orphans() -> None:
+    """Stop and remove the servers of test runs that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        owner = folder.name.removeprefix(FOLDER)
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            with contextlib.suppress(OSError, ValueError, psutil.Error):
+                pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+                if str(folder) in " ".join(psutil.Process(pid).cmdline()):
+                    psutil.Process(pid).kill()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_postgresql(folder: Path) -> Any:

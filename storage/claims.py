@@ -12,13 +12,14 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Row,
     and_,
     case,
     exists,
@@ -123,7 +124,7 @@ class Claims:
             .returning(*columns(table, Claim))
             .add_cte(picked)
         )
-        claims = [record_of(Claim, row) for row in rows]
+        claims = [_claim_of(row) for row in rows]
         return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
 
     def settle(self, settlements: Iterable[Settlement]) -> int:
@@ -235,6 +236,11 @@ def merged(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
         if claim.device_id is not None:
             found.setdefault(claim.device_id, []).append(claim)
     return found
+
+
+def _claim_of(row: Row[Any]) -> Claim:
+    claim = record_of(Claim, row)
+    return replace(claim, channel=Channel(claim.channel))
 
 
 def _not_told(one: Settlement) -> dict[str, Any]:

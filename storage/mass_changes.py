@@ -101,7 +101,7 @@ class MassChanges:
 
     def _raise_targets(self, change: MassChange, first: int, last: int) -> None:
         delivery, card = tables.delivery, tables.wallet_pass
-        now = literal(self._scope.clock.now(), UtcTime)
+        now = self._scope.clock.now()
         behind = delivery.c.wanted_revision > delivery.c.delivered_revision
         present = (
             select(card.c.revision)

@@ -283,7 +283,7 @@ def test_hostile_bodies_are_refused_without_a_page(world: World) -> None:
 
     for body in (b"", b"{", b"[]", b'{"pushToken": 5}', b"[" * 20_000, b"x" * 70_000):
         answer = call(world, "POST", path, data=body, headers=headers)
-        assert answer.status_code == 400, body[:20]
+        assert answer.status_code == (413 if len(body) > 65_536 else 400), body[:20]
         assert answer.content == b""
     device = "d" * 300
     too_long = call(
@@ -313,7 +313,7 @@ def test_the_log_is_kept_for_its_owner_and_capped(world: World) -> None:
     answers = [
         call(world, "POST", "/v1/log", json={"logs": [line, "no type in here", 7]}),
         call(world, "POST", "/v1/log", json={"logs": "text"}),
-        call(world, "POST", "/v1/log", json={"logs": [f"{topic} " + "x" * 9000] * 100}),
+        call(world, "POST", "/v1/log", json={"logs": [f"{topic} " + "x" * 600] * 90}),
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]

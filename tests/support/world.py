@@ -37,6 +37,7 @@ from loyalty.results import OperationResult
 from loyalty.rewards import add_reward
 from signing.apple_certificates import read_pem
 from signing.keyring import Keyring
+from storage.deliveries import BehindLine
 from storage.engine import Database, DatabaseSettings
 from storage.unit_of_work import open_work
 from storage.wallet_passes import WalletPass
@@ -203,6 +204,11 @@ class World:
     def settled(self) -> None:
         """Wait until no target is behind."""
         self.wait_until(lambda: not self.behind())
+
+    def behind_lines(self) -> list[BehindLine]:
+        """What the console shows of targets that are behind."""
+        with open_work(self.database, self.merchant_id, clock=self.clock, writing=False) as work:
+            return work.deliveries.behind()
 
     def trust(self, chain: AppleChain) -> None:
         """Install the chain's certificate here, and its root in the sandbox."""

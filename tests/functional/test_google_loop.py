@@ -1,0 +1,114 @@
+"""A card at Google follows the ledger: saved by a link, then patched, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.errors import DeliveryError
+from loyalty.save_to_google import google_save_link
+from tests.support.world import Card, World
+
+
+def save(world: World, card: Card) -> str:
+    """Press the button and put the card on the Android phone."""
+    link = google_save_link(world.ctx, world.merchant_id, card.member_id)
+    assert world.sandbox.save_to_google(link, phone=world.android).status_code == 303
+    return link
+
+
+def balance_on(world: World, card: Card) -> int | None:
+    for shown in world.sandbox.android(world.android)["cards"]:
+        if card.serial_number in str(shown):
+            return int(shown["loyaltyPoints"]["balance"]["int"])
+    return None
+
+
+def test_a_saved_card_follows_the_ledger(world: World) -> None:
+    card = world.join()
+    world.spend(card, 300)
+    link = save(world, card)
+    assert link.startswith(world.sandbox.urls["google_save_url"])
+    assert len(link) < 1800 + len(world.sandbox.urls["google_save_url"]) + 1
+    world.start_worker()
+
+    world.spend(card, 1200)
+
+    world.wait_until(lambda: balance_on(world, card) == 15)
+    world.settled()
+
+
+def test_the_click_sends_once_and_a_second_click_sends_nothing(world: World) -> None:
+    card = world.join()
+    save(world, card)
+    after = world.sandbox.last_event()
+
+    again = google_save_link(world.ctx, world.merchant_id, card.member_id)
+
+    assert again
+    kinds = [event["kind"] for event in world.sandbox.events(after)]
+    assert not [kind for kind in kinds if kind.startswith("google")]
+
+
+def test_a_click_while_google_is_away_says_so_and_the_worker_brings_it_later(world: World) -> None:
+    card = world.join()
+    world.sandbox.faults(google={"status": 503, "count": 1})
+
+    with pytest.raises(DeliveryError):
+        google_save_link(world.ctx, world.merchant_id, card.member_id)
+
+    channels = {row["channel"] for row in world.behind()}
+    assert channels == {"google_object", "google_class"}
+    link = google_save_link(world.ctx, world.merchant_id, card.member_id)
+    assert world.sandbox.save_to_google(link, phone=world.android).status_code == 303
+
+
+def test_three_notifications_a_day_then_silently(world: World) -> None:
+    card = world.join()
+    save(world, card)
+    world.start_worker()
+
+    for sale in range(5):
+        world.spend(card, 100 * (sale + 1))
+        world.wait_until(lambda: not world.behind())
+
+    assert balance_on(world, card) == 15
+    notices = world.sandbox.android(world.android)["notices"]
+    assert len(notices) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 503, "count": 2},
+        {"status": 500, "count": 1},
+        {"status": 429, "retry_after": 1, "count": 1},
+        {"kind": "drop", "count": 1},
+        {"kind": "drop_after", "count": 1},
+    ],
+    ids=["503", "500", "429", "dropped", "answer-lost"],
+)
+def test_what_passes_by_itself_is_tried_again(world: World, fault: dict[str, object]) -> None:
+    card = world.join()
+    save(world, card)
+    world.sandbox.faults(google=fault)
+    world.start_worker()
+
+    world.spend(card, 700)
+
+    world.wait_until(lambda: balance_on(world, card) == 7, timeout_s=30)
+    world.settled()
+
+
+def test_a_refused_account_stops_the_channel_and_burns_no_attempt(world: World) -> None:
+    card = world.join()
+    save(world, card)
+    world.start_worker()
+    world.settled()
+    world.sandbox.faults(google={"status": 403, "reason": "permissionDenied", "count": 100})
+
+    world.spend(card, 700)
+
+    line = world.wait_until(lambda: [b for b in world.behind_lines() if b.breaker])[0]
+    assert line.breaker == "permissionDenied"
+    assert line.attempts == 0
+    assert not line.parked

@@ -76,6 +76,7 @@ class Card:
     carry: int = 0
     lots: list[ModelLot] = field(default_factory=list)
     earned_at: list[datetime] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
 
     @property
     def balance(self) -> int:
@@ -152,7 +153,8 @@ class LedgerMachine(RuleBasedStateMachine):
         card.lots.extend([lot] if lot else [])
         card.earned_at.append(now)
         result = self._check(act(), card, units)
-        return Done(card, "earn", act, result, carry_change=change, lot=lot)
+        card.done.append(Done(card, "earn", act, result, carry_change=change, lot=lot))
+        return card.done[-1]
 
     @rule(target=done, who=st.integers(0, MEMBERS - 1))
     def redeem(self, who: int) -> Any:
@@ -179,10 +181,14 @@ class LedgerMachine(RuleBasedStateMachine):
                 lot.left -= part
                 taken.append((lot, part))
                 missing -= part
-        return Done(card, "redeem", act, self._check(act(), card, -COST), taken=taken)
+        card.done.append(Done(card, "redeem", act, self._check(act(), card, -COST), taken=taken))
+        return card.done[-1]
 
     @rule(target=done, past=done)
-    def reverse(self, past: Done) -> Any:
+    def undo(self, past: Done) -> Any:
+        return self._undo(past)
+
+    def _undo(self, past: Done) -> Any:
         request = ReverseRequest(
             operation_id=past.result.operation_id,
             actor=SYSTEM,
@@ -203,6 +209,13 @@ class LedgerMachine(RuleBasedStateMachine):
             past.reversed = True
             return self._reversed(past, act)
         return multiple()
+
+    @rule(who=st.integers(0, MEMBERS - 1), steps=st.integers(1, 4))
+    def undo_backwards(self, who: int, steps: int) -> None:
+        """As staff mend a muddle: the last movement first, then the one before."""
+        card = self.cards[self.shop.members[who]]
+        for past in [p for p in reversed(card.done) if not p.reversed][:steps]:
+            self._undo(past)
 
     def _reversed(self, past: Done, act: Callable[[], OperationResult]) -> Done:
         card = past.card
@@ -296,7 +309,7 @@ def test_any_life_of_cards_matches_the_model(ctx: Loyalty, clock: ManualClock) -
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=80,
+            max_examples=60,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

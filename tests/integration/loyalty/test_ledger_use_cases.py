@@ -381,8 +381,14 @@ def test_a_card_earns_only_so_often_a_day(ctx: Loyalty, shop: Shop, clock: Manua
     with pytest.raises(LimitReached) as error:
         try_earn()
     assert error.value.limit == "earns_per_card_day"
-    clock.advance(hours=11)  # 23:00 UTC is midnight in Berlin
-    try_earn()
+    clock.advance(hours=10, minutes=59)
+    with pytest.raises(LimitReached):
+        try_earn()
+    clock.advance(minutes=1)  # 23:00 UTC is midnight in Berlin
+    for _ in range(3):
+        try_earn()
+    with pytest.raises(LimitReached):
+        try_earn()
 
 
 def test_the_card_tells_its_history(ctx: Loyalty, shop: Shop) -> None:

@@ -364,7 +364,7 @@ def test_an_upload_over_ten_megabytes_is_refused(owner, house):
     answer = owner.client.post(
         f"/console/cards/{house.programme_id}/strip",
         input_stream=io.BytesIO(b"--x\r\n"),
-        content_length=11 * 1024 * 1024,
+        environ_overrides={"CONTENT_LENGTH": str(11 * 1024 * 1024)},
         content_type="multipart/form-data; boundary=x",
         base_url="http://127.0.0.1:8080",
         headers={"Accept": "application/json"},
@@ -669,7 +669,7 @@ def _values(page: str, form_id: str) -> dict[str, str]:
     inside = re.search(rf'<form[^>]*id="{form_id}"[^>]*>(.*?)</form>', page, re.DOTALL)[1]
     values = {}
     for tag in re.findall(r"<input[^>]*>", inside):
-        found = {k: v for k, v in re.findall(r'\b(name|value|form|type)="([^"]*)"', tag)}
+        found = dict(re.findall(r'\b(name|value|form|type)="([^"]*)"', tag))
         if "name" in found and "form" not in found and found.get("type") not in {"file", "submit"}:
             values[found["name"]] = _plain(found.get("value", ""))
     for name, text in re.findall(

@@ -1,0 +1,205 @@
+"""Who may pass which door: two shops with every role, and a way to knock as any of them.
+
+A row of the route matrix names its door and its roles; `Town.knock` sends the request as a role
+would: the owner signed in, staff at an unlocked till, a member with the personal link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from common.clock import ManualClock
+from loyalty.context import Loyalty
+from loyalty.programmes import read_programme
+from loyalty.rewards import add_reward
+from loyalty.staff import add_staff
+from loyalty.tills import add_till
+from storage.tables import metadata
+from storage.unit_of_work import open_work
+from tests.support.console import a_manager, an_owner
+from tests.support.house import PUBLIC_URL, Browser, House, a_house, an_app, at_the_till
+
+STRANGER, OWNER, MANAGER, STAFF, MEMBER = "stranger", "owner", "manager", "staff", "member"
+ROLES = (STRANGER, OWNER, MANAGER, STAFF, MEMBER)
+CONSOLE = frozenset({OWNER, MANAGER})
+EVERYBODY = frozenset(ROLES)
+NOBODY: frozenset[str] = frozenset()
+NO_TOKEN = "0" * 26
+# What any request may leave behind: when somebody was seen, and how many tries are left.
+BOOKKEEPING = {"session": {"seen_at", "staff_until"}, "rate_bucket": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One route: who may pass, and what it takes.
+
+    `form` is sent with a change; `without_token` marks a door that carries its own proof;
+    `leaves` names tables that a look may write, with the reason beside the row.
+    """
+
+    roles: frozenset[str]
+    form: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    without_token: bool = False
+    ends_session: bool = False
+    leaves: frozenset[str] = frozenset()
+
+
+class Town:
+    """Two shops, and one browser per role of the first."""
+
+    def __init__(self, ctx: Loyalty, clock: ManualClock) -> None:
+        self.ctx = ctx
+        self.app: Flask = an_app(ctx)
+        self.houses = {
+            "A": a_house(ctx, clock, merchant_id=101),
+            "B": a_house(ctx, clock, merchant_id=102, terms=None),
+        }
+        self.values = {name: self._values(house) for name, house in self.houses.items()}
+        self.browsers = {
+            STRANGER: Browser(self.app),
+            OWNER: an_owner(self.app, ctx, 101),
+            MANAGER: a_manager(self.app, ctx, 101),
+            STAFF: at_the_till(self.app, self.houses["A"]),
+            MEMBER: Browser(self.app),
+        }
+        self.tokens = {role: _form_token(browser) for role, browser in self.browsers.items()}
+
+    def knock(
+        self,
+        endpoint: str,
+        method: str,
+        row: Row,
+        *,
+        role: str,
+        shop: str = "A",
+        token: bool = True,
+    ) -> TestResponse:
+        """Send the request of a row as `role`, with the ids of `shop`."""
+        values = dict(self.values[shop])
+        if role != MEMBER:
+            values["token"] = NO_TOKEN
+        form = dict(row.form)
+        browser, form_token = self.browsers[role], self.tokens[role]
+        if row.ends_session and role == STRANGER:
+            # Signing out forgets the browser's form token, which the other rows still need.
+            browser = Browser(self.app)
+            form_token = _form_token(browser)
+        if method not in {"GET", "HEAD"} and token and not row.without_token:
+            form["csrf_token"] = form_token
+        return browser.client.open(
+            self.address(endpoint, method, values),
+            method=method,
+            data=form if method not in {"GET", "HEAD"} else None,
+            base_url=PUBLIC_URL,
+            headers={"Accept": "text/html", **row.headers},
+        )
+
+    def address(self, endpoint: str, method: str, values: Mapping[str, Any]) -> str:
+        """The path of a route with this shop's ids."""
+        rules = [
+            rule
+            for rule in self.app.url_map.iter_rules(endpoint)
+            if method in (rule.methods or set())
+        ]
+        with self.app.test_request_context(base_url=PUBLIC_URL):
+            built = rules[0].build({name: values[name] for name in rules[0].arguments})
+        assert built is not None, f"no address for {endpoint}"
+        return built[1]
+
+    def _values(self, house: House) -> dict[str, Any]:
+        """Something for every variable of every address; ids that are nobody's device."""
+        from common.actor import SYSTEM
+
+        ctx, merchant_id = self.ctx, house.merchant_id
+        member = house.enrol(name="Ada")
+        with open_work(ctx.database, merchant_id, clock=house.clock, writing=False) as work:
+            card = work.passes.current_of_member(member.member_id)
+            images = work.programmes.draft(house.programme_id).design.images
+            programme = read_programme(ctx, merchant_id, house.programme_id)
+        return {
+            "programme_id": house.programme_id,
+            "reward_id": add_reward(
+                ctx, merchant_id, programme.id, slug="cake", name="Cake", cost=20, actor=SYSTEM
+            ),
+            "location_id": _spare_branch(house),
+            "staff_id": add_staff(ctx, merchant_id, name="Spare", role="staff", actor=SYSTEM),
+            "till_id": add_till(
+                ctx, merchant_id, location_id=house.location_id, name="Spare", actor=SYSTEM
+            ),
+            "member_id": member.member_id,
+            "person_id": 1,
+            "role": "logo",
+            "token": member.card_token,
+            "code": house.join_code,
+            "sha256": next(iter(images.values())).sha256,
+            "filename": "regulars.css",
+            "device": "phone-1",
+            "pass_type": "pass.example.none",
+            "serial": card.serial_number,
+            "rest": "nowhere",
+        }
+
+
+def _spare_branch(house: House) -> int:
+    from common.actor import SYSTEM
+    from loyalty.places import add_location
+
+    return add_location(
+        house.ctx,
+        house.merchant_id,
+        name="Spare",
+        address="",
+        time_zone="UTC",
+        latitude=None,
+        longitude=None,
+        actor=SYSTEM,
+    )
+
+
+def _form_token(browser: Browser) -> str:
+    """The token of forms of this browser, from whichever page it may see."""
+    for path in ("/console/password", "/till", "/console/sign-in"):
+        browser.get(path)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', browser.page)
+        if browser.status == 200 and found:
+            return found[1]
+    raise AssertionError("no page with a form")
+
+
+@contextmanager
+def unchanged(
+    ctx: Loyalty, *, but: frozenset[str] = frozenset(), merchant_id: int | None = None
+) -> Iterator[None]:
+    """Fail when the block changed a row, of one merchant or of all, beyond bookkeeping."""
+    before = _rows(ctx, but=but, merchant_id=merchant_id)
+    yield
+    after = _rows(ctx, but=but, merchant_id=merchant_id)
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+def _rows(ctx: Loyalty, *, but: frozenset[str], merchant_id: int | None) -> dict[str, str]:
+    """A digest of every table."""
+    found = {}
+    with ctx.database.connection(writing=False) as connection:
+        for table in metadata.sorted_tables:
+            free = BOOKKEEPING.get(table.name, set())
+            if free is None or table.name in but:
+                continue
+            query = select(*(column for column in table.c if column.name not in free))
+            if merchant_id is not None:
+                if "merchant_id" not in table.c:
+                    continue
+                query = query.where(table.c.merchant_id == merchant_id)
+            lines = sorted(repr(tuple(row)) for row in connection.execute(query))
+            found[table.name] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return found

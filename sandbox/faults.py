@@ -5,7 +5,8 @@ A fault names a server and what goes wrong there:
 - `apns`: `status` (with `reason`, `retry_after`), `goaway`, `hang` (no answer on that stream),
   `drop` (the connection is cut), `lose` (200, but no phone hears of it).
 - `google`: `status` (with `reason`, `message`, `retry_after`), `hang`, `drop` (cut before anything
-  is done), `drop_after` (done, but the answer is lost).
+  is done), `drop_after` (done, but the answer is lost), `half` (done, and half of the answer comes),
+  `slow` (done after `retry_after` seconds).
 - `callbacks`: `lose`, `double`, `forge` (a signature that does not fit).
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 KINDS = {
     "apns": {"status", "goaway", "hang", "drop", "lose"},
-    "google": {"status", "hang", "drop", "drop_after"},
+    "google": {"status", "hang", "drop", "drop_after", "half", "slow"},
     "callbacks": {"lose", "double", "forge"},
 }
 COUNT_MAX = 1_000_000

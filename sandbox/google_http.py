@@ -12,7 +12,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from sandbox.events import EventLog
 from sandbox.faults import Fault, Faults
+from sandbox.google_batch import answer_batch
 from sandbox.google_callbacks import Callbacks
+from sandbox.google_issuers import Issuers
 from sandbox.google_oauth import Account, Accounts, BadJwt
 from sandbox.google_rules import KINDS, ApiRefused, Kind, check_shape, invalid, issuer_of
 from sandbox.google_wallet import GoogleWallet
@@ -22,6 +24,8 @@ RATE_PER_S = 20.0
 # A little above the rate, so that a sender pacing itself exactly is not refused for jitter.
 BURST = 24.0
 HANG_S = 60.0
+# Faults that let the work be done first.
+AFTER = {"drop_after", "half", "slow"}
 REASONS = {401: "authError", 403: "permissionDenied", 404: "resourceNotFound",
            409: "existingResource", 429: "rateLimitExceeded"}  # fmt: skip
 
@@ -55,10 +59,11 @@ class GoogleDoor:
     """The handlers behind the addresses."""
 
     def __init__(
-        self, *, accounts: Accounts, wallet: GoogleWallet, callbacks: Callbacks,
+        self, *, accounts: Accounts, wallet: GoogleWallet, issuers: Issuers, callbacks: Callbacks,
         faults: Faults, events: EventLog,
     ) -> None:  # fmt: skip
         self.rate = RateLimit()
+        self._issuers = issuers
         self._accounts, self._wallet, self._callbacks = accounts, wallet, callbacks
         self._faults, self._events = faults, events
 
@@ -68,6 +73,8 @@ class GoogleDoor:
         door.add_url_rule("/token", "token", self.token, methods=["POST"])
         door.add_url_rule("/gp/m/issuer/keys", "keys", self.keys)
         door.add_url_rule(f"{base}/jwt/validate", "validate", self.validate, methods=["POST"])
+        door.add_url_rule("/batch", "batch", answer_batch, methods=["POST"])
+        self._add_issuer_rules(door, base)
         for path, kind in KINDS.items():
             one = f"{base}/{path}/<key>"
             rules: list[tuple[str, str, Callable[..., Any]]] = [
@@ -82,6 +89,30 @@ class GoogleDoor:
                 name = f"{path}{handler.__name__}"
                 door.add_url_rule(rule, name, self._bound(handler, kind), methods=[method])
         return door
+
+    def _add_issuer_rules(self, door: Blueprint, base: str) -> None:
+        one, who = f"{base}/issuer/<key>", f"{base}/permissions/<key>"
+        theirs = self._issuers
+        rules: list[tuple[str, str, str, Callable[..., Any]]] = [
+            ("list", "GET", f"{base}/issuer", theirs.list),
+            ("insert", "POST", f"{base}/issuer", theirs.insert),
+            ("get", "GET", one, theirs.get),
+            ("patch", "PATCH", one, lambda account, key: theirs.patch(account, key, _body())),
+            ("update", "PUT", one, lambda account, key: theirs.update(account, key, _body())),
+            ("who", "GET", who, theirs.permissions),
+            ("allow", "PUT", who,
+             lambda account, key: theirs.set_permissions(account, key, _body())),
+        ]  # fmt: skip
+        for name, method, rule, handler in rules:
+            door.add_url_rule(
+                rule, f"issuer_{name}", self._told(f"issuer.{name}", handler), methods=[method]
+            )
+
+    def _told(self, what: str, handler: Callable[..., Any]) -> Callable[..., Response]:
+        def answer(**values: str) -> Response:
+            return self._answered(what, lambda account: handler(account, *values.values()))
+
+        return answer
 
     def token(self) -> tuple[Response, int]:
         try:
@@ -112,7 +143,7 @@ class GoogleDoor:
         """Identify the caller, pace, apply a fault, run the handler, shape the answer."""
         fault = self._faults.take("google")
         try:
-            if fault is not None and fault.kind != "drop_after":
+            if fault is not None and fault.kind not in AFTER:
                 return _faulty(fault)
             account = self._accounts.caller(request.headers.get("Authorization", ""))
             self.rate.check(account.client_email)
@@ -121,7 +152,7 @@ class GoogleDoor:
             self._events.add("google.refused", what=what, status=refused.status,
                              reason=refused.reason, message=refused.message[:300])  # fmt: skip
             return _refusal(refused)
-        return jsonify(answer) if fault is None else _cut()
+        return jsonify(answer) if fault is None else _spoilt(fault, jsonify(answer))
 
     def _insert(self, kind: Kind, account: Account) -> Any:
         return self._wallet.insert(kind, account, _body())
@@ -214,8 +245,16 @@ def _faulty(fault: Fault) -> Response:
     raise refused
 
 
-def _cut() -> Response:
-    """Promise a body and close instead: the caller sees a broken connection."""
-    answer = Response(iter([b"{"]), mimetype="application/json")
-    answer.headers["Content-Length"] = "1000"
+def _spoilt(fault: Fault, answer: Response) -> Response:
+    if fault.kind == "slow":
+        time.sleep(min(fault.retry_after or 1, HANG_S))
+        return answer
+    data = answer.get_data()
+    return _cut(data[: len(data) // 2], len(data)) if fault.kind == "half" else _cut()
+
+
+def _cut(begun: bytes = b"{", promised: int = 1000) -> Response:
+    """Promise a body and close early: the caller sees a broken connection."""
+    answer = Response(iter([begun]), mimetype="application/json")
+    answer.headers["Content-Length"] = str(promised)
     return answer

@@ -58,6 +58,10 @@ class Accounts:
     def known_issuers(self) -> set[str]:
         return {each.issuer_id for each in self._home.service_accounts()}
 
+    def emails_of(self, issuer_id: str) -> list[str]:
+        rows = self._home.service_accounts()
+        return [each.client_email for each in rows if each.issuer_id == issuer_id]
+
     def verify_jwt(self, token: str) -> tuple[dict[str, Any], Account]:
         """Check an RS256 token of a known service account (`iss`); returns claims and account."""
         header, claims, signed, signature = _parts(token)

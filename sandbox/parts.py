@@ -14,6 +14,7 @@ from sandbox.events import EventLog
 from sandbox.faults import Faults
 from sandbox.google_callbacks import Callbacks
 from sandbox.google_http import GoogleDoor
+from sandbox.google_issuers import Issuers
 from sandbox.google_oauth import Accounts
 from sandbox.google_save import SaveDoor
 from sandbox.google_wallet import GoogleWallet
@@ -68,6 +69,7 @@ def assemble(folder: Path) -> Parts:
         iphones=iphones, androids=androids, accounts=accounts, wallet=wallet,
         apns=ApnsServer(home=home, desk=desk, events=events),
         google=GoogleDoor(accounts=accounts, wallet=wallet, callbacks=callbacks,
+                          issuers=Issuers(store=store, accounts=accounts),
                           faults=faults, events=events),
         save=SaveDoor(accounts=accounts, wallet=wallet, androids=androids, events=events),
     )  # fmt: skip

@@ -122,7 +122,7 @@ def _http_error(error: HTTPException) -> Response:
     if status < HTTPStatus.BAD_REQUEST:  # a redirect that routing raised
         return Response(given.get_data(), status, headers=dict(given.headers))
     if isinstance(error, RequestEntityTooLarge):
-        return answer(BodyTooLarge(_(BodyTooLarge.__doc__ or "")))
+        return answer(BodyTooLarge(_(str(BodyTooLarge.__doc__))))
     sentence = _(_SENTENCES.get(status, _SENTENCES[400]))
     response = answer(RequestRefused(sentence, status=status))
     for name in ("Allow", "Retry-After"):

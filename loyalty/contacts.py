@@ -82,7 +82,8 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     """
     address = unicodedata.normalize("NFKC", text[: EMAIL_MAX * 2]).strip().lower()
     complaint = InvalidInput(_("Write an address like ada@example.com."), field=field)
-    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):
+    usable = len(address) <= EMAIL_MAX and address.isprintable()
+    if not usable or not _EMAIL.fullmatch(address):
         raise complaint
     name, _at, domain = address.rpartition("@")
     try:

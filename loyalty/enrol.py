@@ -116,7 +116,8 @@ def _enrol(
     programme = work.programmes.get(request.programme_id)
     refuse_closed(merchant, programme)
     person = _checked(request, programme, country=merchant.country)
-    seen = _seen_form(work, request, person)
+    member_id = new_id()
+    seen = _seen_form(work, request, person, member_id=member_id)
     if seen is not None:
         return _enrolment(seen, merchant_id=merchant_id, keyring=keyring)
     sealer = _Sealer(keyring, merchant_id)
@@ -124,9 +125,8 @@ def _enrol(
     if known is not None:
         nothing = ""
         return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
-    member = _new_member(work, request, person, sealer=sealer)
+    member = _new_member(work, request, person, member_id=member_id, sealer=sealer)
     make_card(work, member, merchant_id=merchant_id, keyring=keyring, generation=member.generation)
-    _remember(work, request, person, member=member)
     return _enrolment(member, merchant_id=merchant_id, keyring=keyring)
 
 
@@ -216,11 +216,11 @@ def _known(
 
 
 def _new_member(
-    work: UnitOfWork, request: EnrolRequest, person: _Person, *, sealer: _Sealer
+    work: UnitOfWork, request: EnrolRequest, person: _Person, *, member_id: int, sealer: _Sealer
 ) -> Member:
     programme = work.programmes.get(request.programme_id)
     member = Member(
-        id=new_id(),
+        id=member_id,
         programme_id=programme.id,
         number=member_number(),
         name=person.name,
@@ -249,29 +249,26 @@ def _form_hash(request: EnrolRequest, person: _Person) -> bytes:
     return hashlib.sha256("\0".join((_FORM_PURPOSE, *parts)).encode()).digest()
 
 
-def _seen_form(work: UnitOfWork, request: EnrolRequest, person: _Person) -> Member | None:
+def _seen_form(
+    work: UnitOfWork, request: EnrolRequest, person: _Person, *, member_id: int
+) -> Member | None:
+    """The member this form made before; else the form is claimed for `member_id`.
+
+    Claiming comes before anything else is written: a second try at the same moment waits here
+    until the first is done, and then finds the first one's member.
+    """
     if not request.form_key:
         return None
-    link = work.sessions.link(_form_hash(request, person))
-    if link is None or link.expires_at <= work.clock.now():
-        return None
-    member = work.members.get(link.subject_id)
-    return member if member.programme_id == request.programme_id else None
-
-
-def _remember(work: UnitOfWork, request: EnrolRequest, person: _Person, *, member: Member) -> None:
-    key = _form_hash(request, person)
-    if not request.form_key or work.sessions.link(key) is not None:
-        return
     now = work.clock.now()
-    work.sessions.add_link(
-        OneTimeLink(
-            token_hash=key,
-            purpose=_FORM_PURPOSE,
-            merchant_id=work.scope.merchant,
-            subject_id=member.id,
-            created_at=now,
-            expires_at=now + FORM_KEY_LIFE,
-            spent_at=None,
-        )
+    claim = OneTimeLink(
+        token_hash=_form_hash(request, person),
+        purpose=_FORM_PURPOSE,
+        merchant_id=work.scope.merchant,
+        subject_id=member_id,
+        created_at=now,
+        expires_at=now + FORM_KEY_LIFE,
     )
+    if work.sessions.add_link_once(claim):
+        return None
+    link = work.sessions.link(claim.token_hash)
+    return work.members.find(link.subject_id) if link and link.expires_at > now else None

@@ -104,10 +104,14 @@ class Members:
         Raises:
             NotFound: the merchant has no such member.
         """
-        found = self._one(member.c.id == member_id)
+        found = self.find(member_id)
         if found is None:
             raise NotFound(_("There is no such member."))
         return found
+
+    def find(self, member_id: int) -> Member | None:
+        """The member of an id, None where there is none."""
+        return self._one(member.c.id == member_id)
 
     def by_number(self, number: str) -> Member | None:
         """The member of a normalised member number."""

@@ -110,6 +110,10 @@ class Sessions:
         """Store a link that works once."""
         self._scope.execute(insert(one_time_link).values(values_of(new)))
 
+    def add_link_once(self, new: OneTimeLink) -> bool:
+        """Store a link unless its token is taken; at the same moment exactly one gets True."""
+        return self._scope.insert_new(one_time_link, **values_of(new))
+
     def link(self, token_hash: bytes) -> OneTimeLink | None:
         """The link, spent, expired or not."""
         query = select(one_time_link).where(one_time_link.c.token_hash == token_hash)

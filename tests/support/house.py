@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from common.actor import SYSTEM, Actor, ActorKind
+from common.actor import SYSTEM
 from common.clock import ManualClock
 from ledger.terms import PointsTerms, StampTerms, Terms
 from loyalty.balance import card_state
@@ -57,8 +57,7 @@ class House:
     def enrol(self, **values: Any) -> Enrolment:
         request = EnrolRequest(
             programme_id=self.programme_id,
-            actor=Actor(kind=ActorKind.SYSTEM),
-            **{"source": "command", **values},
+            **{"source": "command", "actor": SYSTEM, **values},
         )
         return enrol(self.ctx, self.merchant_id, request)
 

@@ -6,9 +6,11 @@ in a batch go out together; the records are written per merchant.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from common.errors import WalletError
 from delivery import pace, retry
@@ -30,16 +32,21 @@ KEY_COLUMN = "apple_certificate.key"
 NO_CERTIFICATE = "no_certificate"
 CERTIFICATE_ENDED = "certificate_expired"
 PACE = "pace"
+BUSY_CARD_WAIT = timedelta(milliseconds=50)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Parcel:
-    """A push to one phone of one merchant and the claims it serves; `known` need no push."""
+    """A push to one phone of one merchant and the claims it serves.
+
+    `known` need no push; `unstamped` wait for a till that changes the card right now.
+    """
 
     merchant_id: int
     target: PushTarget
     claims: list[Claim]
     known: list[Claim]
+    unstamped: list[Claim]
     revisions: Mapping[int, Stamped]
     due_at: datetime | None
     score_after: float
@@ -58,12 +65,20 @@ class _Parcel:
         return settle.delivered(claim, self.revisions[claim.pass_id or 0].revision)
 
 
+class Pusher(Protocol):
+    """What sends pushes: the client to Apple, or a recording one in a test."""
+
+    def send(self, pushes: Sequence[Push], *, stop: threading.Event) -> list[Answer]: ...
+
+    def close(self) -> None: ...
+
+
 class AppleLane:
     """Pushes; one thread."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, client: Pusher | None = None) -> None:
         self._desk = desk
-        self._client = PushClient(desk.settings, clock=desk.clock)
+        self._client: Pusher = client or PushClient(desk.settings, clock=desk.clock)
         self._identities: dict[int, tuple[bytes, bytes]] = {}
 
     def close(self) -> None:
@@ -106,13 +121,14 @@ class AppleLane:
         claims: Sequence[Claim],
         stamped: Mapping[int, Stamped],
     ) -> _Parcel:
-        known, behind = _split(claims, stamped)
+        known, behind, unstamped = _split(claims, stamped)
         decision = self._pace(target)
         return _Parcel(
             merchant_id=merchant_id,
             target=target,
             claims=behind,
             known=known,
+            unstamped=unstamped,
             revisions=stamped,
             due_at=decision.due_at,
             score_after=decision.score_after,
@@ -123,6 +139,8 @@ class AppleLane:
     ) -> None:
         """Settle what is known already, what waits for its pace, and what lost its phone."""
         settlements = [p.told(c) for p in parcels for c in p.known]
+        soon = self._desk.clock.now() + BUSY_CARD_WAIT
+        settlements += [settle.waits(c, soon) for p in parcels for c in p.unstamped]
         for parcel in parcels:
             if parcel.due_at is not None:
                 settlements += [
@@ -233,15 +251,20 @@ def by_merchant(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
 
 def _split(
     claims: Sequence[Claim], stamped: Mapping[int, Stamped]
-) -> tuple[list[Claim], list[Claim]]:
-    """Claims whose phone knows the present already, and those it must be told."""
+) -> tuple[list[Claim], list[Claim], list[Claim]]:
+    """Claims whose phone knows the present, those it must be told, those not stamped yet."""
     known: list[Claim] = []
     behind: list[Claim] = []
+    unstamped: list[Claim] = []
     for claim in claims:
         card = stamped.get(claim.pass_id or 0)
-        told = card is not None and claim.delivered_revision >= card.known_revision
-        (known if told else behind).append(claim)
-    return known, behind
+        if card is None or card.revision < claim.wanted_revision:
+            unstamped.append(claim)
+        elif claim.delivered_revision >= card.known_revision:
+            known.append(claim)
+        else:
+            behind.append(claim)
+    return known, behind, unstamped
 
 
 def _turn_breaker(work: UnitOfWork, parcels: Sequence[_Parcel]) -> None:

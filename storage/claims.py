@@ -91,6 +91,11 @@ def later(claim: Claim, due_at: datetime, *, error: str, attempt: bool) -> Settl
     return Settlement(claim=claim, due_at=due_at, attempts=attempts, error=error)
 
 
+def waits(claim: Claim, due_at: datetime) -> Settlement:
+    """Not yet, for a reason nobody need see; what is shown about the row stays."""
+    return Settlement(claim=claim, attempts=claim.attempts, due_at=due_at)
+
+
 def parked(claim: Claim, *, error: str) -> Settlement:
     """Nothing more is tried until a person or a mass change opens the row."""
     return Settlement(claim=claim, attempts=claim.attempts + 1, error=error, park=True)

@@ -88,7 +88,11 @@ class Stamps:
         )
 
     def changed(self, pass_ids: Sequence[int]) -> list[Unstamped]:
-        """Those of `pass_ids` whose revision is not stamped; read after `lock`."""
+        """Those of `pass_ids` whose revision is not stamped; read after `lock`.
+
+        A card that a till changes at this moment is left out: nobody waits for the other, and its
+        turn comes when that change is committed.
+        """
         table = tables.wallet_pass
         rows = self._scope.execute(
             select(*columns(table, Unstamped))
@@ -98,7 +102,7 @@ class Stamps:
                 table.c.revision > table.c.stamped_revision,
             )
             .order_by(table.c.id)
-            .with_for_update()
+            .with_for_update(skip_locked=True)
         )
         return [record_of(Unstamped, row) for row in rows]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, ForeignKeyConstraint, text
+from sqlalchemy.exc import DatabaseError
 
 from storage.engine import Database
 from storage.migrate import see_everyone
@@ -45,6 +46,9 @@ def verify(database: Database) -> list[Violation]:
     """
     with database.snapshot() as connection:
         see_everyone(connection)
+        damage = list(_damage(connection))
+        if damage:
+            return damage  # what a damaged file answers proves nothing
         rules = {**_reference_rules(), **LEDGER_RULES, **CARD_RULES}
         found = list(_missing_guards(connection))
         for rule, (what, query) in rules.items():
@@ -107,6 +111,20 @@ def _dangling(reference: ForeignKeyConstraint) -> str:
         f"select {owner}, {identity} from {here.name} here where {given} and not exists "  # noqa: S608
         f"(select 1 from {reference.referred_table.name} there where {same})"
     )
+
+
+def _damage(connection: Connection) -> Iterator[Violation]:
+    """What SQLite finds wrong with its own file; PostgreSQL has checksums and tools for that."""
+    if connection.dialect.name != "sqlite":
+        return
+    try:
+        lines = connection.execute(text(f"pragma integrity_check({FINDINGS_MAX})")).scalars().all()
+    except DatabaseError as error:
+        lines = [str(error.orig)]
+    for line in lines:
+        if line != "ok":
+            what = f"the database file is damaged, restore a backup: {line}"
+            yield Violation(rule="guard.file", what=what, merchant_id=None, ids=())
 
 
 def _missing_guards(connection: Connection) -> Iterator[Violation]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import inspect, text
 
 from common.actor import SYSTEM
+from common.clock import ManualClock
 from loyalty.context import Loyalty
 from loyalty.redeem import RedeemRequest, redeem
-from storage.engine import Database
+from signing.keyring import Keyring
+from storage.engine import Database, DatabaseSettings
 from storage.tables import APPEND_ONLY, MERCHANT_TABLES
 from storage.verify import FINDINGS_MAX, count_open, verify
 from storage.verify_cards import CARD_RULES
 from storage.verify_ledger import LEDGER_RULES
-from tests.support.builders import Merchants
+from tests.support.builders import CAFE, Merchants, a_context
+from tests.support.database import SqliteTemplates
 from tests.support.shop import a_busy_shop, buy
 
 MEMBER = "kind = 'member' and id = (select min(id) from account where kind = 'member')"
@@ -211,6 +216,28 @@ def test_missing_triggers_and_fence_are_found(database: Database) -> None:
     if not database.is_sqlite:
         expected.append(("guard.fence", ("member",)))
     assert found == expected
+
+
+def test_damaged_file_is_told_and_nothing_else_is_claimed(
+    sqlite_templates: SqliteTemplates, clock: ManualClock, keyring: Keyring
+) -> None:
+    url = sqlite_templates.filled()
+    database = Database(DatabaseSettings(url=url))
+    a_busy_shop(a_context(database, clock, keyring), CAFE.id)
+    database.close()
+    path = Path(url.removeprefix("sqlite:///"))
+    data = bytearray(path.read_bytes())
+    page = 4096
+    for number in range(60, len(data) // page, 5):
+        data[number * page : number * page + 200] = b"\xff" * 200
+    path.write_bytes(data)
+
+    damaged = Database(DatabaseSettings(url=url))
+    found = verify(damaged)
+    damaged.close()
+
+    assert {one.rule for one in found} == {"guard.file"}
+    assert "restore a backup" in found[0].what
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)

@@ -82,6 +82,9 @@ class Database:
         self.url = settings.url
         self.engine = _create(settings)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite's readers have connections of their own: turning one from reading to writing is a
+        # pragma, and a pragma makes SQLite compile every statement of the connection anew.
+        self._readers = _create(settings) if self.is_sqlite else self.engine
         self._process = os.getpid()
         self._turn = FairLock()
         self._here = threading.local()
@@ -119,6 +122,7 @@ class Database:
         """Close every pooled connection."""
         # The last connection to close writes the log back, which is a checkpoint like any other.
         with self._file_lock.held(timeout_s=BUSY_TIMEOUT_S) if self._file_lock else nullcontext():
+            self._readers.dispose()
             self.engine.dispose()
 
     @contextmanager
@@ -149,7 +153,7 @@ class Database:
         if os.getpid() != self._process:
             raise RuntimeError("this Database was made before a fork; make one in each process")
         try:
-            with self.engine.connect() as connection:
+            with (self.engine if kind.writes else self._readers).connect() as connection:
                 if self.is_sqlite:
                     _prepare_sqlite(connection, kind)
                 else:
@@ -298,9 +302,13 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _prepare_sqlite(connection: Connection, kind: _Kind) -> None:
     """Bring a pooled connection into the state its next transaction wants."""
     connection.info["begin"] = "BEGIN IMMEDIATE" if kind.writes else "BEGIN"
+    wanted = {"query_only": not kind.writes, "foreign_keys": kind.foreign_keys}
+    if connection.info.get("pragmas") == wanted:
+        return  # saying them again would make SQLite compile every cached statement anew
     driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA query_only={'OFF' if kind.writes else 'ON'}")
-    driver.execute(f"PRAGMA foreign_keys={'ON' if kind.foreign_keys else 'OFF'}")
+    for name, value in wanted.items():
+        driver.execute(f"PRAGMA {name}={'ON' if value else 'OFF'}")
+    connection.info["pragmas"] = wanted
 
 
 def _prepare_postgresql(connection: Connection, kind: _Kind) -> None:

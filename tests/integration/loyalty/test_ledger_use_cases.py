@@ -31,6 +31,8 @@ from storage.unit_of_work import open_work
 from tests.support.builders import CAFE, GYM
 from tests.support.counter import NINE_STAMPS, Shop, a_shop, count, do_earn, do_redeem, do_reverse
 
+SQLITE_TRANSACTION = 22
+
 
 @pytest.fixture
 def shop(ctx: Loyalty) -> Shop:
@@ -417,3 +419,23 @@ def test_refusals_are_conflicts_or_not_allowed() -> None:
     assert issubclass(MemberInactive, Conflict)
     assert issubclass(RewardInactive, Conflict)
     assert issubclass(MerchantSuspended, NotAllowed)
+
+
+def test_an_earn_between_readings_compiles_no_statement_again(ctx: Loyalty, shop: Shop) -> None:
+    """SQLite asks the authorizer when it compiles: on the hot path it must have nothing to ask."""
+    if not ctx.database.is_sqlite:
+        pytest.skip("PostgreSQL's driver keeps its own prepared statements")
+    for _ in range(2):
+        do_earn(ctx, shop, 1240)
+    compiled = []
+    with ctx.database.connection(writing=True) as connection:
+        driver = connection.connection.dbapi_connection
+        driver.set_authorizer(lambda *what: compiled.append(what) or 0)
+    do_earn(ctx, shop, 1240)
+    compiled.clear()
+
+    card_state(ctx, CAFE.id, shop.member)
+    do_earn(ctx, shop, 1240)
+
+    # The driver says COMMIT anew each time; that is one word.
+    assert [what for what in compiled if what[0] != SQLITE_TRANSACTION] == []

@@ -142,8 +142,8 @@ def test_exhausted_pool_is_unavailable(database_url: str, monkeypatch: pytest.Mo
     if database_url.startswith("postgresql"):
         monkeypatch.setattr(engine_module, "BUSY_TIMEOUT_S", 2)
     small = Database(DatabaseSettings(url=database_url, pool_size=1))
-    small.engine.pool._max_overflow = 0  # type: ignore[attr-defined]
-    small.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+    small._readers.pool._max_overflow = 0  # type: ignore[attr-defined]
+    small._readers.pool._timeout = 0.05  # type: ignore[attr-defined]
 
     with (
         small.connection(writing=False),

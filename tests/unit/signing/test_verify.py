@@ -9,6 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import SigningError
 from signing import der
@@ -289,3 +291,23 @@ def test_the_signer_tells_the_pass_type_and_the_team(maker):
 def test_roots_that_cannot_be_read_are_the_operators_fault(maker):
     with pytest.raises(SigningError, match="PEM"):
         signature_complaints(MANIFEST, maker.sign(), roots=b"nothing", now=NOW)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    cuts=st.lists(
+        st.tuples(st.integers(0, 4000), st.integers(0, 3), st.binary(max_size=6)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_no_damage_makes_the_judge_fall_over(maker, cuts):
+    signature = maker.sign()
+    for place, length, instead in cuts:
+        at = place % len(signature)
+        signature = signature[:at] + instead + signature[at + length :]
+
+    found = signature_complaints(MANIFEST, signature, roots=maker.root.pem, now=NOW)
+
+    assert all(f.rule and f.mend and f.code.startswith("signature_") for f in found)
+    signer_identity(signature)

@@ -1,13 +1,13 @@
 """Limits of safety: how much one scan, one card and one day may move, whatever the terms say.
 
-They stop a slip of the thumb and a small fraud on the first day; a merchant's own limit of a sale
-(`merchant.sale_max_minor`) is stricter where it is lower.
+They stop a slip of the thumb and a small fraud on the first day. What one sale may be is the
+merchant's own setting (`merchant.sale_max_minor`, 99 999.99 at first); the ceiling here only keeps
+that setting within what the ledger was tried with.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from common.errors import LimitReached
@@ -19,11 +19,10 @@ from common.i18n import ngettext
 class Limits:
     """Named limits; every number is inclusive."""
 
-    sale_max_minor: int = 9_999_999
+    sale_ceiling_minor: int = 100_000_000_000
     stamps_per_scan: int = 5
     earns_per_card_day: int = 20
     balance_max: int = 1_000_000_000_000
-    own_undo_window: timedelta = timedelta(minutes=5)
 
 
 LIMITS: Final = Limits()

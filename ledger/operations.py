@@ -113,7 +113,7 @@ def plan_earn(
     """
     if amount_minor is not None:
         _demand_positive(amount_minor, "amount")
-        check_sale(amount_minor, min(sale_max_minor, limits.sale_max_minor))
+        check_sale(amount_minor, min(sale_max_minor, limits.sale_ceiling_minor))
     match terms:
         case PointsTerms():
             earned, reason = _earn_by_spend(account, terms, amount_minor, visits=visits)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from common.clock import Clock
@@ -39,6 +39,8 @@ from storage.sessions import Sessions
 from storage.wallet_passes import WalletPasses
 
 TRIES_MAX: Final = 4
+# Before every transaction on PostgreSQL, so in driver SQL.
+_WHOSE_ROWS: Final = "select set_config('regulars.merchant', %s, true)"
 Result = TypeVar("Result")
 
 
@@ -124,9 +126,7 @@ def open_work(
     with database.connection(writing=writing) as connection:
         if not database.is_sqlite:
             who = "*" if merchant_id is None else str(merchant_id)
-            connection.execute(
-                text("select set_config('regulars.merchant', :who, true)"), {"who": who}
-            )
+            connection.exec_driver_sql(_WHOSE_ROWS, (who,))
         yield UnitOfWork(connection, merchant_id, clock=clock)
 
 

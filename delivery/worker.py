@@ -32,12 +32,14 @@ from storage import claims as settle
 from storage.claims import Claim, Claims, Settlement
 from storage.deliveries import Channel
 from storage.engine import Database
+from storage.sweeping import sweep
 from storage.unit_of_work import open_work, run_work
 from storage.wakeups import beat, open_wakeups
 
 POISON: Final = "broken_row"
 LANE_STOP_S: Final = 9.5
 AFTER_FAILURE_S: Final = 1.0
+SWEEP_EVERY_S: Final = 3600.0
 
 _log = logging.getLogger("regulars.delivery")
 
@@ -167,10 +169,14 @@ def _settle(desk: Desk, settlements: Sequence[Settlement]) -> None:
 
 
 def _keep_house(desk: Desk) -> None:
-    """Slices and the sign of life, in the worker's main thread."""
+    """Slices, the sign of life and sweeping, in the worker's main thread."""
     seen_s = -desk.settings.heartbeat_s
+    swept_s = -SWEEP_EVERY_S
     while not desk.stop.is_set():
         try:
+            if desk.clock.monotonic_s() - swept_s >= SWEEP_EVERY_S:
+                swept_s = desk.clock.monotonic_s()
+                run_work(desk.database, None, lambda work: sweep(work.scope), clock=desk.clock)
             if desk.clock.monotonic_s() - seen_s >= desk.settings.heartbeat_s:
                 seen_s = desk.clock.monotonic_s()
                 _beat(desk)

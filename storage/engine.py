@@ -21,7 +21,11 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -295,6 +299,8 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         "recursive_triggers=ON",
         "trusted_schema=OFF",
         "cache_size=-65536",
+        # A long backup lets the log grow; afterwards it shrinks to this again.
+        "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

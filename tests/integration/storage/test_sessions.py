@@ -9,7 +9,9 @@ import pytest
 from common.clock import ManualClock
 from storage.engine import Database
 from storage.sessions import OneTimeLink, Session
+from storage.sweeping import sweep
 from storage.unit_of_work import open_work, run_work
+from storage.wakeups import beat
 from tests.support.builders import START, Merchants
 
 
@@ -141,13 +143,20 @@ def test_dropped_links_are_dead_and_others_live(
         assert work.sessions.spend_link(b"c")
 
 
-def test_what_ran_out_is_forgotten(
+def test_what_ran_out_is_forgotten_after_a_day(
     database: Database, clock: ManualClock, merchants: Merchants
 ) -> None:
     with open_work(database, None, clock=clock) as work:
-        work.sessions.add(a_session())
+        work.sessions.add(a_session(expires_at=START + timedelta(days=2)))
         work.sessions.add_link(a_link(merchants.cafe.id))
-        clock.advance(hours=1)
+        work.buckets.take("pin|1", capacity=1, refill_per_s=1)
+        beat(work.scope, "worker-1", {})
 
-        assert work.sessions.drop_expired() == 1
+        clock.advance(hours=25)
+        assert sweep(work.scope) == 1
+        assert work.sessions.link(b"l" * 32) is None
         assert work.sessions.by_hash(b"1" * 32) is not None
+
+        clock.advance(days=7)
+        assert sweep(work.scope) == 3
+        assert sweep(work.scope) == 0

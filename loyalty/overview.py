@@ -29,6 +29,7 @@ from storage.wallet_passes import PassType
 LATEST: Final = 8
 PAGE: Final = 50
 QUERY_MAX: Final = 80
+BEHIND_AFTER: Final = timedelta(minutes=1)
 SOON: Final = timedelta(days=60)
 
 
@@ -249,7 +250,9 @@ def _said(line: MovementLine) -> Said:
 
 
 def _behind(work: UnitOfWork) -> tuple[Behind, ...]:
-    lines = work.deliveries.behind()
+    # A phone that was told a moment ago is not behind; one that waits, is tried again or parked is.
+    late = work.clock.now() - BEHIND_AFTER
+    lines = [one for one in work.deliveries.behind() if one.parked or one.why or one.since <= late]
     names = work.reports.member_names({one.member_id for one in lines if one.member_id})
     return tuple(Behind(line=one, member_name=names.get(one.member_id or 0, "")) for one in lines)
 

@@ -20,6 +20,7 @@ from passes.findings import Severity
 from passes.inspect_pass import FILE_BYTES_MAX
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
 from regulars.inspection import inspect_pass, trusted_roots
+from regulars.installation import public_url
 from storage.unit_of_work import open_work
 from storage.wallet_passes import WalletPass
 
@@ -64,6 +65,7 @@ def issue(
         )
     card = _card(ctx, shop.id, member.member_id)
     facts: dict[str, Any] = {"member_number": member.number, "serial_number": card.serial_number}
+    facts["card_link"] = f"{public_url(installation.settings)}/m/{member.card_token}"
     skipped: dict[str, str] = {}
     try:
         signed = apple_pass(ctx, shop.id, card.id)
@@ -78,7 +80,7 @@ def issue(
         skipped["google"] = error.message
     facts["skipped"] = skipped
     lines = [f"Member {member.number}, serial {card.serial_number}"]
-    lines += [f"{key}: {facts[key]}" for key in ("apple", "save_link") if key in facts]
+    lines += [f"{key}: {facts[key]}" for key in ("card_link", "apple", "save_link") if key in facts]
     lines += [f"{wallet} was left out: {why}" for wallet, why in skipped.items()]
     desk.console.show(facts, *lines)
 

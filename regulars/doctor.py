@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 from common.errors import WalletError
 from regulars.installation import Installation, public_url
 from regulars.settings import is_loopback
-from storage.engine import FIXED_SQLITE, sqlite_version
+from storage.engine import has_wal_reset_fix, sqlite_version
 from storage.merchants import Merchant
 from storage.unit_of_work import UnitOfWork, open_work
+from storage.verify import is_fenced
 
 FREE_BYTES_MIN: Final = 500 * 1024 * 1024
 CERTIFICATE_DAYS: Final = (7, 30, 60)
@@ -72,17 +73,28 @@ def _installation(installation: Installation) -> Iterator[Check]:
 
 def _database(installation: Installation) -> Check:
     if not installation.database.is_sqlite:
-        return Check(name="database", health=Health.OK, text="PostgreSQL answers.")
+        return _postgresql(installation)
     version = sqlite_version(installation.database)
     text = "SQLite " + ".".join(map(str, version))
-    if version < FIXED_SQLITE:
+    if not has_wal_reset_fix(version):
         return Check(
             name="database",
             health=Health.WARNING,
-            text=f"{text} carries the WAL-reset fault (fixed in 3.51.3).",
+            text=f"{text} carries the WAL-reset fault (fixed in 3.51.3); writing is slower for it.",
             mend="Install the package pysqlite3 into the environment, or use PostgreSQL.",
         )
     return Check(name="database", health=Health.OK, text=f"{text} answers.")
+
+
+def _postgresql(installation: Installation) -> Check:
+    if is_fenced(installation.database):
+        return Check(name="database", health=Health.OK, text="PostgreSQL answers.")
+    return Check(
+        name="database",
+        health=Health.WARNING,
+        text="PostgreSQL answers, but its role walks past row-level security.",
+        mend="Let REGULARS_DATABASE_URL name a role that is no superuser and owns the database.",
+    )
 
 
 def _disk(installation: Installation) -> Check:

@@ -8,7 +8,7 @@ time. Pushes go to a recording provider; stamps, claims, lists and hand-outs are
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -74,6 +74,7 @@ class Recorder:
     def __init__(self, phones: dict[str, Phone]) -> None:
         self._phones = phones
         self.crash = ""
+        self.sent = 0
 
     def send(self, pushes: Sequence[Push], *, stop: threading.Event) -> list[Answer]:
         if self.crash == "before":
@@ -81,6 +82,7 @@ class Recorder:
         for push in pushes:
             if push.push_token in self._phones:
                 self._phones[push.push_token].must_ask = True
+        self.sent += len(pushes)
         if self.crash == "after":
             raise Crash
         return [Answer(outcome=Outcome.DELIVERED) for _push in pushes]
@@ -211,6 +213,15 @@ class Stamping(RuleBasedStateMachine):
             self.recorder.crash = ""
 
     @rule()
+    def all_flows(self) -> None:
+        """A healthy second: workers and phones do what they should."""
+        self.clock.advance(seconds=6)
+        self.deliver(self.claim())
+        for phone in self.phones.values():
+            if phone.must_ask:
+                self.ask_as(phone, lost=False)
+
+    @rule()
     def freeze_a_worker(self) -> None:
         """Claims are held while the clock and everybody else go on."""
         self.held.append(self.claim())
@@ -324,6 +335,95 @@ class Stamping(RuleBasedStateMachine):
             for serial in phone.registered:
                 assert phone.shown[serial] == self.names[serial], "a phone stayed behind"
         assert self.claim() == []
+
+
+@pytest.fixture
+def shop(ctx: Loyalty) -> Iterator[Stamping]:
+    """The machine without chance, for stories that chance tells too rarely."""
+    tills = tuple(Database(DatabaseSettings(url=ctx.database.url)) for _card in range(CARDS))
+    yield type("Machine", (Stamping,), {"ctx": ctx, "tills": tills})()
+    for till in tills:
+        till.close()
+
+
+def write_now(shop: Stamping, card: int, name: str) -> None:
+    shop.write(card, name)
+    if card in shop.writers:
+        shop.finish_write(card, commits=True)
+
+
+def put_on(shop: Stamping, phone: int, card: int) -> None:
+    shop.download(card, phone)
+    shop.register(card, phone)
+    shop.ask(phone, lost=False)
+
+
+def test_a_change_between_download_and_registration_is_told_despite_a_newer_tag(
+    shop: Stamping,
+) -> None:
+    put_on(shop, 0, 0)
+    put_on(shop, 1, 1)
+    shop.all_flows()
+    shop.download(1, 0)
+    write_now(shop, 1, "Ben")
+    shop.all_flows()
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+
+    shop.register(1, 0)
+    shop.ask(0, lost=False)
+
+    assert shop.phone(0).shown[shop.cards[1][2]] == "Ben"
+    shop.teardown()
+
+
+def test_a_state_that_was_seen_in_between_is_taken_back(shop: Stamping) -> None:
+    put_on(shop, 0, 0)
+    shop.all_flows()
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+    write_now(shop, 0, "Ada")
+    shop.download(0, 0)  # a pull to refresh before the worker came
+    assert shop.phone(0).shown[shop.cards[0][2]] == "Ada"
+    write_now(shop, 0, "Ben")
+
+    shop.all_flows()
+
+    assert shop.phone(0).shown[shop.cards[0][2]] == "Ben"
+    shop.teardown()
+
+
+def test_a_change_that_no_phone_would_show_wakes_none(shop: Stamping) -> None:
+    put_on(shop, 0, 0)
+    shop.all_flows()
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+    pushes = shop.recorder.sent
+
+    write_now(shop, 0, "Ada")
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+
+    assert shop.recorder.sent == pushes
+    assert shop.claim() == []
+    shop.teardown()
+
+
+def test_numbers_grow_in_the_order_of_commits(shop: Stamping) -> None:
+    """A till that began first and commits last must not hide behind a newer tag."""
+    put_on(shop, 0, 0)
+    put_on(shop, 0, 1)
+    shop.all_flows()
+    shop.write(0, "Ben")  # on PostgreSQL this stays open
+    write_now(shop, 1, "Ben")
+    shop.all_flows()
+    if 0 in shop.writers:
+        shop.finish_write(0, commits=True)
+
+    shop.all_flows()
+
+    assert set(shop.phone(0).shown.values()) == {"Ben"}
+    shop.teardown()
 
 
 @pytest.mark.timeout(200)

@@ -34,6 +34,15 @@ CERTIFICATE_FILE_BYTES_MAX: Final = 128 * 1024
 CERTIFICATES_MAX: Final = 16
 PASSWORD_MAX: Final = 1024
 
+# What the library raises on what is no certificate; these three of its own are no ValueError.
+DAMAGE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _DER_SEQUENCE: Final = b"\x30"
 _PEM_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_KEY: Final = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
@@ -110,8 +119,8 @@ def read_certificates(data: bytes, *, field: str) -> list[x509.Certificate]:
         else:
             found = [x509.load_der_x509_certificate(data)]
         for certificate in found:
-            _parse_whole(certificate)
-    except (ValueError, UnsupportedAlgorithm) as error:
+            parse_whole(certificate)
+    except DAMAGE as error:
         raise InvalidInput(_no_certificate(data), field=field) from error
     return _at_most(found, field=field)
 
@@ -143,14 +152,15 @@ def _open_p12(data: bytes, password: str | None) -> pkcs12.PKCS12KeyAndCertifica
 
 def _parse_p12_entry(certificate: x509.Certificate) -> None:
     try:
-        _parse_whole(certificate)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        parse_whole(certificate)
+    except DAMAGE as error:
         raise InvalidInput(
             _("A certificate in this .p12 is damaged. Export it again."), field="certificate"
         ) from error
 
 
-def _parse_whole(certificate: x509.Certificate) -> None:
+def parse_whole(certificate: x509.Certificate) -> None:
+    """Read every part now; raises one of DAMAGE where a part is broken."""
     # Names and extensions are parsed when asked for: what is broken in them must show here.
     for part in ("subject", "issuer", "extensions", "serial_number", "not_valid_after_utc"):
         getattr(certificate, part)

@@ -9,16 +9,18 @@ Source: RFC 5652, 5.1 to 5.4 and 11
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
 from signing import der
 from signing.ber import Element, Malformed, read
+from signing.certificate_files import DAMAGE, parse_whole
 
 SIGNATURE_BYTES_MAX: Final = 64 * 1024
 CERTIFICATES_MAX: Final = 16
@@ -130,17 +132,12 @@ def _certificates(choices: Sequence[Element]) -> list[x509.Certificate]:
 
 def _certificate(data: bytes) -> x509.Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        # Names, dates, key and extensions are parsed when asked for: what is broken shows here.
-        _touched = (
-            certificate.subject,
-            certificate.issuer,
-            certificate.extensions,
-            certificate.not_valid_before_utc,
-            certificate.not_valid_after_utc,
-            certificate.public_key(),
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        with warnings.catch_warnings():
+            # What the library will refuse in its next version is refused today.
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            certificate = x509.load_der_x509_certificate(data)
+            parse_whole(certificate)
+    except (*DAMAGE, CryptographyDeprecationWarning) as error:
         raise Malformed("a damaged certificate") from error
     return certificate
 

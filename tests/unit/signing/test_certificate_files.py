@@ -197,3 +197,10 @@ def test_what_is_no_certificate_is_refused_with_the_mend(data, says):
 def test_a_file_of_very_many_certificates_is_refused(leaf):
     with pytest.raises(InvalidInput, match="At most 16"):
         read_certificates(cert_pem(leaf) * 17, field="certificate")
+
+
+def test_a_certificate_of_an_unknown_version_is_refused_by_name(now):
+    data = Authority(now).certificate.public_bytes(Encoding.DER)
+
+    with pytest.raises(InvalidInput, match="not a certificate"):
+        read_certificates(data.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x1d"), field="f")

@@ -311,3 +311,9 @@ def test_no_damage_makes_the_judge_fall_over(maker, cuts):
 
     assert all(f.rule and f.mend and f.code.startswith("signature_") for f in found)
     signer_identity(signature)
+
+
+def test_a_certificate_of_an_unknown_version_is_damage(maker):
+    signature = maker.sign().replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x1d")
+
+    assert set(maker.judge(signature)) == {"signature_damaged"}

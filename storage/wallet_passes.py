@@ -219,12 +219,12 @@ class WalletPasses:
         Breakers(self._scope).close("apple")
 
     def newest_certificate(self, pass_type_id: int) -> AppleCertificate | None:
-        """The certificate that ends last, of those added last."""
+        """The certificate that was handed in last: it signs and pushes."""
         table = tables.apple_certificate
         row = self._scope.execute(
             self._scope.select(table, *columns(table, AppleCertificate))
             .where(table.c.pass_type_id == pass_type_id)
-            .order_by(table.c.not_after.desc(), table.c.id.desc())
+            .order_by(table.c.id.desc())
             .limit(1)
         ).first()
         return None if row is None else record_of(AppleCertificate, row)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import resource
+import signal
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,7 +20,7 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from common.clock import ManualClock, to_micros
-from common.errors import Conflict, InvalidInput, Unavailable
+from common.errors import ConfigurationError, Conflict, InvalidInput, Unavailable
 from loyalty.context import Loyalty
 from signing.keyring import Keyring
 from storage import archive_format, migrate
@@ -279,11 +284,8 @@ def test_backup_into_a_folder_that_is_not_there_says_so(ctx: Loyalty, tmp_path: 
 
 
 def test_full_disk_leaves_no_archive(ctx: Loyalty, merchants: Merchants, tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
     a_busy_shop(ctx, merchants.cafe.id)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    import signal
-
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     target = tmp_path / "b.zip"
     resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
@@ -341,8 +343,6 @@ def _forged(name: str, old: bytes, new: bytes) -> Mend:
     """Change rows and vouch for them, as someone with an editor and patience would."""
 
     def mend(files: dict[str, bytes]) -> None:
-        import hashlib
-
         _replace(f"tables/{name}.jsonl", old, new)(files)
         document = json.loads(files["manifest.json"])
         data = files[f"tables/{name}.jsonl"]
@@ -409,6 +409,66 @@ def test_damaged_or_foreign_archive_restores_nothing(
     assert is_untouched(elsewhere)
 
 
+DYING_CHILD = """
+import sys, time
+from pathlib import Path
+from sqlalchemy import event
+from common.clock import SystemClock
+from storage.archive import read_archive
+from storage.engine import Database, DatabaseSettings
+database = Database(DatabaseSettings(url=sys.argv[1]))
+left = int(sys.argv[3])
+@event.listens_for(database.engine, "after_cursor_execute")
+def _count(_connection, _cursor, statement, *_rest):
+    global left
+    if statement.startswith(("INSERT", "UPDATE")):
+        left -= 1
+        if left == 0:
+            print("half-way", flush=True)
+            time.sleep(60)
+read_archive(database, Path(sys.argv[2]), clock=SystemClock())
+"""
+
+
+@pytest.mark.parametrize("statements", [5, 20, 28])
+def test_kill_in_the_middle_of_a_restore_leaves_nothing_and_a_second_try_works(
+    sample: Sample, sample_path: Path, elsewhere: Database, clock: ManualClock, statements: int
+) -> None:
+    dying = subprocess.Popen(
+        [sys.executable, "-c", DYING_CHILD, elsewhere.url, str(sample_path), str(statements)],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert dying.stdout is not None
+    assert dying.stdout.readline() == "half-way\n"
+    dying.kill()
+    dying.communicate()
+
+    assert is_untouched(elsewhere)
+    read_archive(elsewhere, sample_path, clock=clock)
+    assert everything(elsewhere) == sample.whole
+
+
+def test_full_disk_in_the_middle_of_a_restore_leaves_nothing(
+    sample: Sample, sample_path: Path, sqlite_templates: SqliteTemplates, clock: ManualClock
+) -> None:
+    place = Database(DatabaseSettings(url=sqlite_templates.empty()))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, hard))
+    try:
+        with pytest.raises(Unavailable):
+            read_archive(place, sample_path, clock=clock)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert is_untouched(place)
+    read_archive(place, sample_path, clock=clock)
+    assert everything(place) == sample.whole
+    place.close()
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
 def test_archive_cut_short_restores_nothing(
     sample_path: Path, clock: ManualClock, elsewhere: Database, share: float
@@ -457,8 +517,6 @@ def test_file_that_is_no_archive_is_refused_in_a_sentence(
 def test_backup_of_a_place_without_tables_is_refused(
     elsewhere: Database, tmp_path: Path, clock: ManualClock
 ) -> None:
-    from common.errors import ConfigurationError
-
     with pytest.raises(ConfigurationError, match="init"):
         write_archive(elsewhere, tmp_path / "b.zip", clock=clock)
     assert list(tmp_path.iterdir()) == []

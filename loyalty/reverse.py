@@ -91,20 +91,18 @@ def _reverse(work: UnitOfWork, request: ReverseRequest, claim: Claim) -> Operati
 
 
 def _demand_own_last(work: UnitOfWork, operation: StoredOperation, actor: Actor) -> None:
-    since = work.clock.now() - OWN_UNDO_WINDOW
-    own = actor.id is not None and (operation.actor_kind, operation.actor_id) == (
-        str(actor.kind),
-        actor.id,
-    )
-    latest = (
-        work.books.latest_of_actor(str(actor.kind), actor.id, since=since)
-        if own and actor.id is not None
-        else None
-    )
-    if latest != operation.id:
+    own = (operation.actor_kind, operation.actor_id) == (str(actor.kind), actor.id)
+    if own and operation.reversed_by is not None:
+        return  # the plan will say that it was undone already, which helps more
+    if not own or actor.id is None or _latest(work, actor, actor.id) != operation.id:
         raise NotYourLast(
             _("You can undo only your own last movement, within five minutes. Ask a manager.")
         )
+
+
+def _latest(work: UnitOfWork, actor: Actor, actor_id: int) -> int | None:
+    since = work.clock.now() - OWN_UNDO_WINDOW
+    return work.books.latest_of_actor(str(actor.kind), actor_id, since=since)
 
 
 def _plan(work: UnitOfWork, standing: Standing, operation: StoredOperation) -> Draft:

@@ -130,10 +130,11 @@ MEMBER_OF_OPERATION: Final = """
 select member_id, kind from operation where merchant_id = ? and id = ?
 """
 
+# Ordered by the indexed time, so that it never reads further back than asked.
 LATEST_OF_ACTOR: Final = """
 select id from operation
 where merchant_id = ? and created_at >= ? and actor_kind = ? and actor_id = ?
-order by id desc limit 1
+order by created_at desc, id desc limit 1
 """
 
 LOTS_MADE: Final = """

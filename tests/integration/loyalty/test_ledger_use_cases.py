@@ -276,6 +276,10 @@ def test_staff_undo_only_their_own_last_movement(
     done = do_reverse(ctx, shop, second.operation_id, actor=shop.anna, own_recent_only=True)
 
     assert done.balance == 1
+    with pytest.raises(AlreadyReversed):
+        do_reverse(ctx, shop, second.operation_id, actor=shop.anna, own_recent_only=True)
+    with pytest.raises(NotYourLast):
+        do_reverse(ctx, shop, first.operation_id, actor=shop.anna, own_recent_only=True)
 
 
 def test_staff_undo_only_within_five_minutes(ctx: Loyalty, shop: Shop, clock: ManualClock) -> None:

@@ -38,6 +38,12 @@ class OwnerOnly(NotAllowed):
     code = "owner_only"
 
 
+class SecondFactorWanted(NotSignedIn):
+    """Type the code of your second factor first."""
+
+    code = "second_factor_wanted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSession:
     """Who asks, at the console."""
@@ -127,12 +133,13 @@ def read_session(ctx: Loyalty, token: str) -> ConsoleSession:
     """Who a cookie's value speaks for.
 
     Raises:
-        NotSignedIn: nobody, not any more, or the second factor is still missing.
+        NotSignedIn: nobody, or not any more.
+        SecondFactorWanted: the password was right, the code is still to come.
     """
     with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
         session = living_session(work, token)
         if session.facts.get(PENDING):
-            raise NotSignedIn
+            raise SecondFactorWanted
         found = _described(work, session)
     _touch(ctx, session)
     return found

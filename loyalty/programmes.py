@@ -7,6 +7,7 @@ lose its meaning.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,10 +20,9 @@ from common.ids import new_id
 from ledger.terms import StampTerms, Terms, check_terms, explain, terms_to_document, unit_of
 from loyalty.context import Loyalty
 from loyalty.slugs import check_slug, slug_for
-from passes.design import Design, check_design
-from passes.images import default_images
+from passes.design import Design, ImageName, check_design
+from passes.images import Rendered, default_images
 from signing.tokens import join_code
-from storage.merchants import Merchant
 from storage.programmes import Programme, Reward
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -91,16 +91,19 @@ def add_programme(
     check_slug(slug)
     check_terms(terms)
     programme_id = new_id()
+    # Pictures are drawn before the transaction: they take long, and only the name shows on them.
+    look = design or Design(programme_name=name.strip(), organization_name=name.strip())
+    check_design(look)
+    drawn = default_images(look)
+    new = _programme(ctx, programme_id, slug=slug, name=name, unit=unit_of(terms))
 
     def action(work: UnitOfWork) -> int:
-        look = design or _first_design(work.merchants.get(), name)
-        check_design(look)
-        new = _programme(ctx, programme_id, slug=slug, name=name, unit=unit_of(terms))
         work.programmes.add(new)
         work.programmes.add_terms(programme_id, terms)
         work.directory.add_name("join", new.join_code, programme_id)
         work.books.open_programme(programme_id, new.unit)
-        work.programmes.save_draft(programme_id, with_default_images(work, look))
+        named = design or replace(look, organization_name=work.merchants.get().name)
+        work.programmes.save_draft(programme_id, with_images(work, named, drawn))
         _keep_full_card_reward(work, programme_id, terms)
         _note(work, actor, "programme.add", programme_id)
         return programme_id
@@ -188,10 +191,10 @@ def read_programme(ctx: Loyalty, merchant_id: int, programme_id: int) -> Program
         return _view(work, work.programmes.get(programme_id))
 
 
-def with_default_images(work: UnitOfWork, design: Design) -> Design:
-    """The design with the letter pictures that stand in for a logo, kept."""
+def with_images(work: UnitOfWork, design: Design, drawn: Mapping[ImageName, Rendered]) -> Design:
+    """The design with drawn pictures where it names none, and the pictures kept."""
     images = dict(design.images)
-    for name, rendered in default_images(design).items():
+    for name, rendered in drawn.items():
         if name not in images:
             work.programmes.put_image(rendered.data, "image/png", rendered.width, rendered.height)
             images[name] = rendered.ref
@@ -229,10 +232,6 @@ def _programme(ctx: Loyalty, programme_id: int, *, slug: str, name: str, unit: s
         join_code=join_code(),
         created_at=ctx.clock.now(),
     )
-
-
-def _first_design(merchant: Merchant, name: str) -> Design:
-    return Design(programme_name=name.strip(), organization_name=merchant.name)
 
 
 def _change_unit(work: UnitOfWork, programme: Programme, unit: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, or_, select, update
 
 from common.errors import Conflict, NotFound
 from storage.records import maybe_record, record_of, values_of
@@ -130,6 +130,28 @@ class Merchants:
         self._scope.execute(
             update(person).where(person.c.id == person_id).values(password_hash=password_hash)
         )
+
+    def set_second_factor(
+        self, person_id: int, sealed: bytes | None, *, last_step: int | None
+    ) -> None:
+        """Store the sealed secret of a person's second factor, or take it away."""
+        self._scope.execute(
+            update(person)
+            .where(person.c.id == person_id)
+            .values(totp_sealed=sealed, totp_last_step=last_step)
+        )
+
+    def use_second_factor(self, person_id: int, step: int) -> bool:
+        """True for exactly one use of a code's step, and never for an older one."""
+        used = self._scope.execute(
+            update(person)
+            .where(
+                person.c.id == person_id,
+                or_(person.c.totp_last_step.is_(None), person.c.totp_last_step < step),
+            )
+            .values(totp_last_step=step)
+        )
+        return bool(used.rowcount)
 
     def add_role(self, person_id: int, role_name: str) -> None:
         """Let a person serve the scope's merchant as `owner` or `manager`, or change the role."""

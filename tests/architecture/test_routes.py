@@ -87,6 +87,11 @@ ROWS: dict[str, Row] = {
     "console.sign_in_by_password": OPEN,
     "console.link_page": Row(roles=NOBODY),  # opens by its own one-time token
     "console.sign_in_by_link": Row(roles=NOBODY),
+    "console.code_page": OPEN,
+    "console.show_the_code": Row(roles=NOBODY),  # opens only where a password was right just now
+    "console.second_factor_page": CONSOLE_PAGE,
+    "console.turn_second_factor_on": Row(roles=CONSOLE, form={"proposal": "x", "code": "1"}),
+    "console.turn_second_factor_off": CONSOLE_PAGE,
     "console.leave": Row(roles=CONSOLE, ends_session=True),
     "console.home": CONSOLE_PAGE,
     "console.retry": CONSOLE_PAGE,

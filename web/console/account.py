@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
 from loyalty.console_session import end_session, list_sessions, switch_merchant
 from loyalty.overview import console_people
+from loyalty.second_factor import Proposal, propose, proposed_again, turn_off, turn_on
 from loyalty.sign_in import set_password
+from passes.barcodes import qr_svg
 from web.console.door import blueprint, done, page
 from web.errors import answer, wants_json
 from web.forms import Form, refused, secret, shown, text
@@ -50,6 +53,42 @@ def change_password() -> ResponseReturnValue:
     return keep_token(response, token)  # type: ignore[arg-type]
 
 
+@blueprint.get("/second-factor")
+def second_factor_page() -> ResponseReturnValue:
+    """A secret to scan, or the way to turn the second factor off."""
+    who = signed_in()
+    proposal = None if who.has_second_factor else propose(services().loyalty, who)
+    return _second_factor(shown(), proposal)
+
+
+@blueprint.post("/second-factor")
+def turn_second_factor_on() -> ResponseReturnValue:
+    """Store the secret once a code proves that the app has it."""
+    who = signed_in()
+    ctx = services().loyalty
+    try:
+        turn_on(ctx, who, secret("proposal"), secret("code"))
+    except InvalidInput as error:
+        if wants_json():
+            return answer(error)
+        proposal = proposed_again(ctx, who, secret("proposal"))
+        return _second_factor(Form(errors=refused(error).errors), proposal), error.status
+    return done(_("From the next sign-in on you are asked for a code."), "settings")
+
+
+@blueprint.post("/second-factor/off")
+def turn_second_factor_off() -> ResponseReturnValue:
+    """Ask for codes no more."""
+    who = signed_in()
+    try:
+        turn_off(services().loyalty, who, secret("code"))
+    except InvalidInput as error:
+        if wants_json():
+            return answer(error)
+        return _second_factor(Form(errors=refused(error).errors), None), error.status
+    return done(_("You are not asked for a code any more."), "settings")
+
+
 @blueprint.post("/sessions/end")
 def end_one_session() -> ResponseReturnValue:
     """Sign another browser out."""
@@ -64,6 +103,11 @@ def choose_merchant() -> ResponseReturnValue:
     number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 20 else 0  # noqa: PLR2004
     switch_merchant(services().loyalty, signed_in(), number)
     return redirect(url_for("console.home"), code=303)
+
+
+def _second_factor(form: Form, proposal: Proposal | None) -> str:
+    drawn = Markup(qr_svg(proposal.address)) if proposal else None  # noqa: S704  # modules only
+    return page("second_factor.html", form=form, proposal=proposal, code=drawn)
 
 
 def _settings(form: Form) -> str:

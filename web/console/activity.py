@@ -17,7 +17,6 @@ from web.sessions import signed_in
 
 ACTIONS: Final = {
     "apple_certificate.install": mark("Apple certificate installed"),
-    "card.replace": mark("Lost card replaced"),
     "delivery.retry": mark("Parked updates tried again"),
     "design.publish": mark("Card published"),
     "design.save": mark("Card's look changed"),
@@ -27,9 +26,12 @@ ACTIONS: Final = {
     "location.change": mark("Branch changed"),
     "manager.add": mark("Manager added"),
     "manager.remove": mark("Manager removed"),
+    "member.lost_card": mark("Lost card replaced"),
     "merchant.add": mark("Shop added"),
     "owner.add": mark("Owner added"),
     "person.password": mark("Password changed"),
+    "person.second_factor_off": mark("Second factor turned off"),
+    "person.second_factor_on": mark("Second factor turned on"),
     "programme.add": mark("Card begun"),
     "programme.questions": mark("Join page changed"),
     "reward.add": mark("Reward added"),

@@ -13,6 +13,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from common.errors import Conflict, NotSignedIn
+from loyalty.console_session import SecondFactorWanted
 from web.errors import answer, wants_json
 from web.services import services
 from web.sessions import forget_token, sent_token, signed_in
@@ -26,6 +27,8 @@ OPEN_TO_STRANGERS: Final = frozenset(
         "console.link_page",
         "console.sign_in_by_link",
         "console.leave",
+        "console.code_page",
+        "console.show_the_code",
     }
 )
 
@@ -43,6 +46,8 @@ def lead_to_sign_in(error: NotSignedIn) -> ResponseReturnValue:
     if wants_json():
         return answer(error)
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    if isinstance(error, SecondFactorWanted):
+        return redirect(url_for("console.code_page", next=wanted), code=303)
     response = redirect(url_for("console.sign_in_page", next=wanted), code=303)
     return forget_token(response) if sent_token() else response  # type: ignore[arg-type]
 

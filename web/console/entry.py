@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from common.errors import InvalidInput, NotSignedIn, TooMany
 from loyalty.console_session import sign_out
+from loyalty.second_factor import show_code
 from loyalty.sign_in import LinkSpent, check_owner_link, sign_in, spend_owner_link
 from web.console.door import blueprint, inside
 from web.errors import answer, wants_json
@@ -42,6 +43,26 @@ def sign_in_by_password() -> ResponseReturnValue:
         form = Form(values={"email": text("email")}, errors={"email": error.message})
         return _form(form), error.status, {"Retry-After": str(error.retry_after_s)}
     return _welcome(token, inside(text("next")) or url_for("console.home"))
+
+
+@blueprint.get("/code")
+def code_page() -> ResponseReturnValue:
+    """The second step of a sign-in."""
+    return _code(shown({"next": inside(request.args.get("next")) or ""}))
+
+
+@blueprint.post("/code")
+def show_the_code() -> ResponseReturnValue:
+    """Finish the sign-in with the code of the second factor."""
+    try:
+        token = show_code(services().loyalty, sent_token(), secret("code"), browser=browser())
+    except InvalidInput as error:
+        return answer(error) if wants_json() else (_code(refused(error)), error.status)
+    except TooMany as error:
+        form = Form(errors={"code": error.message})
+        return _code(form), error.status, {"Retry-After": str(error.retry_after_s)}
+    response = redirect(inside(text("next")) or url_for("console.home"), code=303)
+    return keep_token(response, token)  # type: ignore[arg-type]
 
 
 @blueprint.get("/link/<token>")
@@ -84,6 +105,10 @@ def _spent(error: LinkSpent) -> ResponseReturnValue:
     if wants_json():
         return answer(error)
     return render_template("console/link_spent.html", error=error), error.status
+
+
+def _code(form: Form) -> str:
+    return render_template("console/code.html", form=form)
 
 
 def _form(form: Form) -> str:

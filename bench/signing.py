@@ -20,10 +20,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bench.row import Row
-from passes.apple import pass_document
-from passes.bundle import build_bundle, pack_images
-from passes.document_rules import check_document
-from passes.findings import faults
+from passes.apple import apple_card
+from passes.bundle import build_bundle, pack_files
+from passes.gate import Gate
 from signing.apple_certificates import check_certificate, read_pem
 from signing.cms import Signer
 from signing.sandbox_chain import make_sandbox_apple
@@ -72,20 +71,20 @@ def _contestants() -> tuple[Callable[[], object], Callable[[], object]]:
     apple = make_sandbox_apple(now)
     material = read_pem(apple.certificate_pem + apple.intermediate_pem, apple.key_pem, None)
     signer = Signer(check_certificate(material, roots=apple.root_pem, now=now))
-    packed = pack_images({name: secrets.token_bytes(size) for name, size in PICTURES.items()})
+    packed = pack_files({name: secrets.token_bytes(size) for name, size in PICTURES.items()})
     identity = an_apple_identity(
         pass_type_identifier=apple.pass_type_identifier, team_identifier=apple.team_identifier
     )
-    design, balances = a_design(), itertools.count(1)
+    design, balances, gate = a_design(), itertools.count(1), Gate()
 
     def make_pass() -> bytes:
         balance = next(balances)
         content = a_content(balance=balance, serial_number=f"{balance:026d}")
-        document = pass_document(design, content, identity)
-        if faults(check_document(document, packed.names)):
+        card = apple_card(design, content, identity)
+        if gate.faults(card, packed.names):
             raise AssertionError("the pass of the bench has a fault")
         return build_bundle(
-            document, packed, sign=lambda manifest: signer.sign_manifest(manifest, now=now)
+            card.document, packed, sign=lambda manifest: signer.sign_manifest(manifest, now=now)
         )
 
     key = load_pem_private_key(apple.key_pem, None)

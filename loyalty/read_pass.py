@@ -20,10 +20,9 @@ from weakref import WeakKeyDictionary
 from common.errors import NotFound, SigningError
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
-from passes.apple import AppleIdentity, pass_document
-from passes.bundle import PackedImages, build_bundle, pack_images
-from passes.document_rules import check_document
-from passes.findings import faults
+from passes.apple import AppleCard, AppleIdentity, apple_card
+from passes.bundle import PackedFiles, build_bundle, pack_files
+from passes.gate import Gate
 from signing.apple_certificates import PassCertificate, load_pass_certificate
 from signing.cms import Signer, SignerCache
 from signing.sealing import unseal
@@ -78,7 +77,8 @@ class _Workshop:
 
     def __init__(self) -> None:
         self.signers = SignerCache()
-        self.packed: Shelf[PackedImages] = Shelf(PACKED_DESIGNS_MAX)
+        self.gate = Gate()
+        self.packed: Shelf[PackedFiles] = Shelf(PACKED_DESIGNS_MAX)
         self.signed: Shelf[bytes] = Shelf(SIGNED_PASSES_MAX)
 
 
@@ -91,7 +91,7 @@ class _Order:
     certificate: AppleCertificate
     last_modified_s: int
     face: Face
-    packed: PackedImages
+    packed: PackedFiles
 
 
 _workshops: WeakKeyDictionary[Database, _Workshop] = WeakKeyDictionary()
@@ -178,11 +178,11 @@ def _pass_type(work: UnitOfWork, card: WalletPass) -> PassType:
     return current
 
 
-def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedImages:
+def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedFiles:
     key = (face.wallet_pass.programme_id, face.design_version)
     packed = workshop.packed.get(key)
     if packed is None:
-        packed = pack_images(load_images(work, face.design))
+        packed = pack_files(load_images(work, face.design))
         workshop.packed.put(key, packed)
     return packed
 
@@ -191,16 +191,16 @@ def _build(ctx: Loyalty, merchant_id: int, order: _Order, workshop: _Workshop) -
     signer = workshop.signers.get(
         order.certificate.id, lambda: _certificate(ctx, merchant_id, order.certificate)
     )
-    document = pass_document(order.face.design, order.face.content, _identity(ctx, order))
-    _refuse_faulty(document, order.packed)
-    return build_bundle(document, order.packed, sign=_sign_now(ctx, signer))
+    card = apple_card(order.face.design, order.face.content, _identity(ctx, order, signer))
+    _refuse_faulty(card, order.packed, workshop.gate)
+    return build_bundle(card.document, order.packed, sign=_sign_now(ctx, signer))
 
 
 def _sign_now(ctx: Loyalty, signer: Signer) -> Callable[[bytes], bytes]:
     return lambda manifest: signer.sign_manifest(manifest, now=ctx.clock.now())
 
 
-def _identity(ctx: Loyalty, order: _Order) -> AppleIdentity:
+def _identity(ctx: Loyalty, order: _Order, signer: Signer) -> AppleIdentity:
     return AppleIdentity(
         pass_type_identifier=order.pass_type.identifier,
         team_identifier=order.pass_type.team_identifier,
@@ -208,11 +208,12 @@ def _identity(ctx: Loyalty, order: _Order) -> AppleIdentity:
         authentication_token=apple_authentication_token(
             ctx.keyring, serial_number=order.card.serial_number
         ),
+        nfc=signer.nfc,
     )
 
 
-def _refuse_faulty(document: dict[str, object], packed: PackedImages) -> None:
-    found = faults(check_document(document, packed.names))
+def _refuse_faulty(card: AppleCard, packed: PackedFiles, gate: Gate) -> None:
+    found = gate.faults(card, packed.names)
     if found:
         first = found[0]
         raise SigningError(f"{first.place}: {first.rule} {first.mend}")

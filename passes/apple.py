@@ -1,43 +1,38 @@
-"""A member's card as Apple Wallet shows it: the face, and pass.json made from it.
+"""pass.json of a member's card, made of the face (apple_face.py) and the design's options.
 
-`apple_face` is the only place that decides what stands where; the web previews draw the same
-face, so that preview and pass cannot differ. Not here: images, zip, signature (bundle.py,
-signing). Zones hold at most 3 header, 1 primary, and 4 secondary and auxiliary fields together.
+All that is the same for every member of a design version is spelt once and kept; a card then costs
+its own fields. Not here: what stands where, images, zip, signature (bundle.py, signing). Rules:
+- numbers, amounts and moments stay what they are, so that each phone writes them its own way;
+- NFC only where the certificate allows it: Wallet refuses the whole pass otherwise;
+- what is kept is shared between cards, so it is copied and never changed;
+- `posterGeneric` stands beside the older style, never instead of it.
 
 Source: developer.apple.com/documentation/walletpasses/pass
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
-
-from babel.numbers import format_decimal
 
 from common.i18n import gettext as _
 from common.i18n import use_language
 from passes import wallet_model as model
-from passes import wording
-from passes.content import Content
-from passes.design import Design, Upload
+from passes.apple_face import AppleFace, FaceField, Fields, Frame, Money, Zone, apple_face
+from passes.apple_options import AppleOptions, PassStyle
+from passes.content import Content, Place
+from passes.design import Design, ImageName, Texts
 
-# Wallet would underline amounts and dates in these as phone numbers.
-NOTHING_TO_TAP: Final[Sequence[str]] = ()
-LINK: Final[Sequence[str]] = ("PKDataDetectorTypeLink",)
-PHONE: Final[Sequence[str]] = ("PKDataDetectorTypePhoneNumber",)
-
-
-class Zone(StrEnum):
-    """A place on the card; the value is Apple's array."""
-
-    HEADER = "headerFields"
-    PRIMARY = "primaryFields"
-    SECONDARY = "secondaryFields"
-    AUXILIARY = "auxiliaryFields"
-    BACK = "backFields"
+# Apple's limit for what the reader gets over NFC.
+NFC_MESSAGE_BYTES_MAX: Final = 64
+_BARCODE: Final[dict[str, Any]] = model.Barcode("").json_dict()
+_POSTER: Final = "posterGeneric"
+# A poster has one header and up to four primary fields, and no others in front.
+_POSTER_HEADER: Final = 1
+_POSTER_PRIMARY: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,120 +42,96 @@ class AppleIdentity:
     `pass_type_identifier` and `team_identifier` are the certificate's UID and OU.
     `web_service_url` has no trailing slash and no `/v1`: the phone appends that itself.
     `authentication_token` has 16 characters or more and never changes for a serial number.
+    `nfc` says whether the certificate allows NFC.
     """
 
     pass_type_identifier: str
     team_identifier: str
     web_service_url: str
     authentication_token: str
+    nfc: bool = False
 
 
-class FaceField(NamedTuple):
-    """One field: `value` is a whole number or a text.
+class Mould(NamedTuple):
+    """All that can make a pass faulty except the card's own values; see gate.py."""
 
-    `detectors` None lets the phone look for everything that can be tapped. A named tuple, because
-    a card has fifteen and a frozen dataclass takes four times as long to make.
+    texts: Texts
+    colours: tuple[str, ...]
+    options: AppleOptions
+    language: str
+    issuer: tuple[str, str, str]
+    frames: tuple[tuple[Frame, ...], ...]
+    kinds: tuple[type, ...]
+    places: tuple[Place, ...]
+
+
+class AppleCard(NamedTuple):
+    """One card's pass.json with the mould it was cast in."""
+
+    document: dict[str, Any]
+    mould: Mould
+
+
+def apple_card(design: Design, content: Content, identity: AppleIdentity) -> AppleCard:
+    """pass.json as JSON values, without empty members, and its mould for the gate.
+
+    Returns:
+        A fresh dict whose inner values are shared between cards and must not be changed.
     """
-
-    key: str
-    label: str
-    value: str | int
-    change_message: str = ""
-    detectors: Sequence[str] | None = None
-
-    def text(self, language: str) -> str:
-        """The value as a reader of `language` sees it; a phone groups digits by itself."""
-        if isinstance(self.value, int):
-            return str(format_decimal(self.value, locale=language.replace("-", "_")))
-        return self.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppleFace:
-    """The card zone by zone, in the order in which the phone draws it.
-
-    `logo_text` is empty when the owner's own logo speaks. `barcode` is empty on a voided card.
-    """
-
-    logo_text: str
-    header: tuple[FaceField, ...]
-    primary: tuple[FaceField, ...]
-    secondary: tuple[FaceField, ...]
-    auxiliary: tuple[FaceField, ...]
-    back: tuple[FaceField, ...]
-    barcode: str
-    barcode_text: str
-
-    def zones(self) -> dict[Zone, tuple[FaceField, ...]]:
-        """The fields by Apple's arrays."""
-        return {
-            Zone.HEADER: self.header,
-            Zone.PRIMARY: self.primary,
-            Zone.SECONDARY: self.secondary,
-            Zone.AUXILIARY: self.auxiliary,
-            Zone.BACK: self.back,
-        }
-
-
-def apple_face(design: Design, content: Content) -> AppleFace:
-    """What the card shows, in the member's language."""
-    with use_language(content.language):
-        fields: dict[Zone, list[FaceField]] = {zone: [] for zone in Zone}
-        for zone, build in _FACE_ORDER:
-            field = build(design, content)
-            if field is not None:
-                fields[zone].append(field)
-    return AppleFace(
-        logo_text="" if Upload.LOGO in design.source_images else design.programme_name,
-        header=tuple(fields[Zone.HEADER]),
-        primary=tuple(fields[Zone.PRIMARY]),
-        secondary=tuple(fields[Zone.SECONDARY]),
-        auxiliary=tuple(fields[Zone.AUXILIARY]),
-        back=tuple(fields[Zone.BACK]),
-        barcode="" if content.voided else content.barcode,
-        barcode_text=content.member_number,
+    face = apple_face(design, content)
+    texts = design.texts(content.language)
+    document = _document(design, content, identity, face=face, texts=texts)
+    zones = (face.header, face.primary, face.secondary, face.auxiliary, face.back)
+    colours = (design.background_colour, design.foreground_colour, design.label_colour)
+    own = (identity.pass_type_identifier, identity.team_identifier, identity.web_service_url)
+    mould = Mould(
+        texts,
+        colours,
+        design.apple,
+        content.language,
+        own,
+        tuple([tuple([field.frame for field in zone]) for zone in zones]),
+        tuple([type(field.value) for zone in zones for field in zone]),
+        content.places,
     )
+    return AppleCard(document, mould)
 
 
 def pass_document(design: Design, content: Content, identity: AppleIdentity) -> dict[str, Any]:
-    """pass.json of a store card as JSON values, without empty members.
+    """pass.json alone; check it with `document_rules.check_document` before it leaves."""
+    return apple_card(design, content, identity).document
 
-    Returns:
-        A fresh dict; check it with `inspect_pass.check_document` before it leaves.
-    """
-    face = apple_face(design, content)
-    wallet_pass = model.Pass(
-        _store_card(face),
-        pass_type_identifier=identity.pass_type_identifier,
-        team_identifier=identity.team_identifier,
-    )
-    _identify(wallet_pass, design, content=content, identity=identity)
-    wallet_pass.backgroundColor = rgb(design.background_colour)
-    wallet_pass.foregroundColor = rgb(design.foreground_colour)
-    wallet_pass.labelColor = rgb(design.label_colour)
-    wallet_pass.logoText = face.logo_text or None
+
+def _document(
+    design: Design, content: Content, identity: AppleIdentity, *, face: AppleFace, texts: Texts
+) -> dict[str, Any]:
+    document = {
+        **_issuer(texts, identity.pass_type_identifier, identity.team_identifier),
+        **_look(design.background_colour, design.foreground_colour, design.label_colour),
+        **_options(design.apple),
+        **_language_texts(texts, content.language),
+        "serialNumber": content.serial_number,
+        "webServiceURL": identity.web_service_url,
+        "authenticationToken": identity.authentication_token,
+        "semantics": {
+            "membershipProgramName": texts.programme_name,
+            "membershipProgramNumber": content.member_number,
+        },
+        str(design.apple.style): {str(zone): _spelt(f) for zone, f in face.zones().items() if f},
+    }
+    if ImageName.ARTWORK_2X in design.images:
+        document[_POSTER] = _poster(face)
+    if face.logo_text:
+        document["logoText"] = face.logo_text
+    if content.places:
+        document["locations"] = _locations(content.places, texts.nearby_text)
+    document.update(_validity(content))
     if face.barcode:
-        wallet_pass.barcodes = [model.Barcode(face.barcode, alt_text=face.barcode_text)]
-    wallet_pass.locations = [
-        model.Location(place.latitude, place.longitude, relevant_text=place.name)
-        for place in content.places[: model.LOCATIONS_MAX]
-    ]
-    document: dict[str, Any] = wallet_pass.json_dict()
+        code = {"message": face.barcode, "altText": face.barcode_text}
+        document["barcodes"] = [_BARCODE | code]
+        if identity.nfc and design.apple.nfc_public_key:
+            document["nfc"] = _nfc(design.apple, face.barcode)
     return document
-
-
-def _identify(
-    wallet_pass: model.Pass, design: Design, *, content: Content, identity: AppleIdentity
-) -> None:
-    wallet_pass.organizationName = design.organization_name
-    wallet_pass.serialNumber = content.serial_number
-    with use_language(content.language):
-        wallet_pass.description = _("%(programme)s card", programme=design.programme_name)
-    wallet_pass.webServiceURL = identity.web_service_url
-    wallet_pass.authenticationToken = identity.authentication_token
-    wallet_pass.sharingProhibited = True
-    wallet_pass.expires_at = content.expires_at
-    wallet_pass.voided = content.voided
 
 
 def rgb(colour: str) -> str:
@@ -169,140 +140,140 @@ def rgb(colour: str) -> str:
     return f"rgb({red}, {green}, {blue})"
 
 
-def _store_card(face: AppleFace) -> model.StoreCard:
-    card = model.StoreCard()
-    for zone, fields in face.zones().items():
-        getattr(card, zone).extend(map(_model_field, fields))
-    return card
+@lru_cache(maxsize=512)
+def _issuer(texts: Texts, pass_type: str, team: str) -> dict[str, Any]:
+    """What the library's own model says of a pass."""
+    wallet_pass = model.Pass(
+        model.StoreCard(), pass_type_identifier=pass_type, team_identifier=team
+    )
+    wallet_pass.organizationName = texts.organization_name
+    document: dict[str, Any] = wallet_pass.json_dict()
+    # The style comes with the fields; an empty serial number is the model's default.
+    for later in (PassStyle.STORE_CARD, "serialNumber", "description"):
+        document.pop(later, None)
+    return document
 
 
-# Most fields of a card are the same for every member of a design version.
+@lru_cache(maxsize=512)
+def _look(background: str, foreground: str, label: str) -> dict[str, Any]:
+    return {
+        "backgroundColor": rgb(background),
+        "foregroundColor": rgb(foreground),
+        "labelColor": rgb(label),
+    }
+
+
+@lru_cache(maxsize=512)
+def _language_texts(texts: Texts, language: str) -> dict[str, Any]:
+    with use_language(language):
+        said = _("%(programme)s card", programme=texts.programme_name)
+    return {"description": said}
+
+
+@lru_cache(maxsize=512)
+def _options(options: AppleOptions) -> dict[str, Any]:
+    """What the owner chose in the advanced part; nothing for nothing."""
+    chosen: dict[str, Any] = {
+        "sharingProhibited": options.sharing_prohibited,
+        "maxDistance": options.max_distance_m,
+        "relevantDates": [model.relevant_moment(one.start, one.end) for one in options.moments],
+        "associatedStoreIdentifiers": list(options.store_ids),
+        "appLaunchURL": options.app_launch_url,
+        "featuredActions": [
+            {"identifier": f"action-{number}", "type": str(action.kind), "url": action.url}
+            for number, action in enumerate(options.actions, start=1)
+        ],
+        "userInfo": json.loads(options.user_info or "{}"),
+    }
+    return {name: value for name, value in chosen.items() if value}
+
+
+def _validity(content: Content) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if content.voided:
+        said["voided"] = True
+    if content.expires_at is not None:
+        said["expirationDate"] = model.w3c(content.expires_at)
+    return said
+
+
+@lru_cache(maxsize=512)
+def _locations(places: tuple[Place, ...], nearby_text: str) -> list[dict[str, Any]]:
+    """The branches, with what the lock screen says near each; `%` stands for its name."""
+    return [
+        model.Location(
+            place.latitude,
+            place.longitude,
+            relevant_text=nearby_text.replace("%", place.name) if nearby_text else place.name,
+        ).json_dict()
+        for place in places[: model.LOCATIONS_MAX]
+    ]
+
+
+def _nfc(options: AppleOptions, barcode: str) -> dict[str, Any]:
+    """The reader gets what the camera would see."""
+    message = barcode[:NFC_MESSAGE_BYTES_MAX]
+    return {"message": message, "encryptionPublicKey": options.nfc_public_key}
+
+
+def _poster(face: AppleFace) -> dict[str, Any]:
+    in_front = (face.primary + face.secondary + face.auxiliary)[:_POSTER_PRIMARY]
+    zones = {
+        Zone.HEADER: face.header[:_POSTER_HEADER],
+        Zone.PRIMARY: in_front,
+        Zone.BACK: face.back,
+    }
+    return {str(zone): _spelt(fields) for zone, fields in zones.items() if fields}
+
+
+def _spelt(fields: Fields) -> list[dict[str, Any]]:
+    return [_field(one) for one in fields]
+
+
+def _field(field: FaceField) -> dict[str, Any]:
+    frame, value = field
+    if type(value) is str:
+        spelt = _text_frame(frame).copy()
+        spelt["value"] = value
+        return spelt
+    if type(value) is int:
+        return {**_number_frame(frame), "value": value}
+    if isinstance(value, Money):
+        whole = value.whole
+        shown = int(whole) if whole == whole.to_integral_value() else float(whole)
+        currency = {"amount": str(whole), "currencyCode": value.currency}
+        members = {"value": shown, "semantics": {"balance": currency}}
+        return {**_money_frame(frame, value.currency), **members}
+    if isinstance(value, datetime):
+        return {**_date_frame(frame), "value": model.w3c(value)}
+    raise TypeError(f"a field shows no {type(value).__name__}")
+
+
 @lru_cache(maxsize=4096)
-def _model_field(field: FaceField) -> model.TextField:
-    options: dict[str, Any] = {"change_message": field.change_message, "detectors": field.detectors}
-    if isinstance(field.value, int):
-        return model.NumberField(field.key, field.value, field.label, **options)
-    return model.TextField(field.key, field.value, field.label, **options)
+def _text_frame(frame: Frame) -> dict[str, Any]:
+    return _members(model.TextField(frame.key, "", frame.label, **_manner(frame)))
 
 
-def _text_field(
-    key: str,
-    label: str,
-    *,
-    value: str,
-    change_message: str = "",
-    detectors: Sequence[str] | None = None,
-) -> FaceField | None:
-    if not value.strip():
-        return None
-    return FaceField(
-        key=key,
-        label=label,
-        value=value,
-        change_message=change_message,
-        detectors=detectors,
+@lru_cache(maxsize=1024)
+def _number_frame(frame: Frame) -> dict[str, Any]:
+    return _members(model.NumberField(frame.key, 0, frame.label, **_manner(frame)))
+
+
+@lru_cache(maxsize=1024)
+def _money_frame(frame: Frame, currency: str) -> dict[str, Any]:
+    return _members(
+        model.CurrencyField(frame.key, 0, frame.label, currency=currency, **_manner(frame))
     )
 
 
-def _balance(design: Design, content: Content) -> FaceField:
-    return FaceField(
-        key="balance",
-        label=design.balance_label,
-        value=content.balance,
-        change_message=wording.balance_change(content),
-    )
+@lru_cache(maxsize=1024)
+def _date_frame(frame: Frame) -> dict[str, Any]:
+    return _members(model.DateField(frame.key, model.SOME_DAY, frame.label, **_manner(frame)))
 
 
-def _stamps(design: Design, content: Content) -> FaceField | None:
-    return _text_field("stamps", design.balance_label, value=wording.stamps_text(content))
+def _manner(frame: Frame) -> dict[str, Any]:
+    return {"change_message": frame.change_message, "detectors": frame.detectors}
 
 
-def _next_reward(design: Design, content: Content) -> FaceField | None:
-    return _text_field("reward", design.reward_label, value=wording.next_reward_text(content))
-
-
-def _member(design: Design, content: Content) -> FaceField | None:
-    name = content.member_name.strip() or content.member_number
-    return _text_field("member", design.member_label, value=name)
-
-
-def _message(_design: Design, content: Content) -> FaceField:
-    # The field stays when there is no message: Wallet announces a change of a field, not a new
-    # one. Without a change message, taking the owner's words away stays silent.
-    told = bool(content.message.strip())
-    text = content.message if told else _("Nothing new at the moment")
-    change = "%@" if told else ""
-    return FaceField(key="message", label=_("News"), value=text, change_message=change)
-
-
-def _progress(design: Design, content: Content) -> FaceField | None:
-    return _text_field(
-        "progress", design.reward_label, value=content.progress, detectors=NOTHING_TO_TAP
-    )
-
-
-def _rewards(_design: Design, content: Content) -> FaceField | None:
-    text = wording.lines(wording.reward_text(line, content.unit) for line in content.rewards)
-    return _text_field("rewards", _("Rewards"), value=text, detectors=NOTHING_TO_TAP)
-
-
-def _rules(_design: Design, content: Content) -> FaceField | None:
-    text = wording.lines(content.rules)
-    return _text_field("rules", _("How it works"), value=text, detectors=NOTHING_TO_TAP)
-
-
-def _history(_design: Design, content: Content) -> FaceField | None:
-    text = wording.lines(content.history)
-    return _text_field("history", _("Last visits"), value=text, detectors=NOTHING_TO_TAP)
-
-
-def _member_number(_design: Design, content: Content) -> FaceField | None:
-    return _text_field(
-        "member_number",
-        _("Member number"),
-        value=content.member_number,
-        detectors=NOTHING_TO_TAP,
-    )
-
-
-def _card_link(_design: Design, content: Content) -> FaceField | None:
-    return _text_field("card_link", _("Your card"), value=content.card_link, detectors=LINK)
-
-
-def _website(design: Design, _content: Content) -> FaceField | None:
-    return _text_field("website", _("Website"), value=design.website, detectors=LINK)
-
-
-def _phone(design: Design, _content: Content) -> FaceField | None:
-    return _text_field("phone", _("Phone"), value=design.phone, detectors=PHONE)
-
-
-def _email(design: Design, _content: Content) -> FaceField | None:
-    return _text_field("email", _("E-mail"), value=design.email, detectors=LINK)
-
-
-def _back_text(design: Design, _content: Content) -> FaceField | None:
-    label = _("About %(name)s", name=design.organization_name)
-    return _text_field("about", label, value=design.back_text)
-
-
-_Builder = Callable[[Design, Content], FaceField | None]
-
-# The face, in order. Cards lie stacked in Wallet and only the header shows: the balance is there.
-_FACE_ORDER: Final[Sequence[tuple[Zone, _Builder]]] = (
-    (Zone.HEADER, _balance),
-    (Zone.PRIMARY, _stamps),
-    (Zone.SECONDARY, _next_reward),
-    (Zone.AUXILIARY, _member),
-    (Zone.BACK, _message),
-    (Zone.BACK, _progress),
-    (Zone.BACK, _rewards),
-    (Zone.BACK, _rules),
-    (Zone.BACK, _history),
-    (Zone.BACK, _member_number),
-    (Zone.BACK, _card_link),
-    (Zone.BACK, _website),
-    (Zone.BACK, _phone),
-    (Zone.BACK, _email),
-    (Zone.BACK, _back_text),
-)
+def _members(field: model.TextField) -> dict[str, Any]:
+    return field.json_dict()

@@ -1,11 +1,12 @@
 """Packs a pass into its .pkpass file, byte for byte the same for the same content.
 
-Images of a design version are hashed and laid out once (`pack_images`); a pass then costs one
-JSON document, one manifest, one signature and a join of bytes. The zip is written here because the
-standard library's hashes and copies every image again for each pass. Rules: members are stored,
-not deflated (PNG does not shrink), sorted by name, dated 1980-01-01, and everything but
-manifest.json and signature stands in the manifest with its SHA-1, which is Apple's format.
-Not here: keys; `sign` comes from outside.
+What is the same for every card of a design version (pictures, translations) is hashed and laid out
+once (`pack_files`), with its part of the zip's directory and of the manifest; a pass then costs
+one JSON document, one manifest, one signature and a join of bytes. The zip is written here because
+the standard library's hashes and copies every image again for each pass. Rules: members are stored,
+not deflated (PNG does not shrink), the design's first and sorted by name, then the card's own, all
+dated 1980-01-01, and everything but manifest.json and signature stands in the manifest with its
+SHA-1, which is Apple's format. Not here: keys; `sign` comes from outside.
 
 Sources: developer.apple.com/documentation/walletpasses/building-a-pass, PKWARE APPNOTE 4.3
 """
@@ -16,11 +17,12 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 PASS: Final = "pass.json"  # noqa: S105 - a file name
 MANIFEST: Final = "manifest.json"
@@ -32,16 +34,14 @@ _GOOGLE_PREFIX: Final = "google-"
 _NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
-_CENTRAL: Final = struct.Struct("<4s6H3I5HI")
+_CENTRAL: Final = struct.Struct("<4s6H3I5HI")  # up to the offset
 _OFFSET: Final = struct.Struct("<I")
 _END: Final = struct.Struct("<4s4H2IH")
-_NAME: Final = itemgetter(0)
-_LOCAL_PART: Final = itemgetter(2)
 _VERSION: Final = 20
 _STORED: Final = 0
 _DATE_1980_01_01: Final = 0x21
 
-_encode_json: Final = json.JSONEncoder(
+_encode_plainly: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
 
@@ -50,130 +50,148 @@ class Member(NamedTuple):
     """One zip member, laid out.
 
     `local` is its header, name and data in one piece; `central` its directory record up to the
-    offset, which is all that differs from pass to pass.
+    offset, which depends on what stands before it.
     """
 
-    name: str
-    sha1: str
+    path: bytes
     local: bytes
     central: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackedImages:
-    """The unchanging members of a design version, by name."""
+class PackedFiles:
+    """The unchanging members of a design version: names, zip part, directory, manifest entries.
 
-    members: Mapping[str, Member]
+    `entries` are the manifest's, before and after the one of pass.json.
+    """
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The file names inside the bundle."""
-        return frozenset(self.members)
+    names: frozenset[str]
+    body: bytes
+    directory: bytes
+    entries: tuple[bytes, bytes]
 
 
-def pack_images(images: Mapping[str, bytes]) -> PackedImages:
-    """Hash and lay out a design version's images, once.
+def pack_files(
+    images: Mapping[str, bytes], *, strings: Mapping[str, bytes] = _NO_FILES
+) -> PackedFiles:
+    """Hash and lay out a design version's files, once.
 
     Args:
         images: PNG bytes by file name (`icon.png`, `logo@2x.png` …). Google's images are left
             out: they travel by address.
+        strings: `fr.lproj/pass.strings` and the like, by path.
 
     Raises:
-        ValueError: a name is not plain ASCII without folders, or is one of the bundle's own.
+        ValueError: a name is not plain ASCII, climbs out, or is one of the bundle's own; or an
+            image lies in a folder.
     """
-    members = {}
-    for name in sorted(images):
-        if name.startswith(_GOOGLE_PREFIX):
-            continue
-        _check_name(name)
+    files = {str(n): data for n, data in images.items() if not n.startswith(_GOOGLE_PREFIX)}
+    for name in files:
         if "/" in name:
             raise ValueError(f"an image lies at the top of a bundle, not in {name!r}")
-        members[str(name)] = _member(str(name), images[name])
-    return PackedImages(members=MappingProxyType(members))
+    files.update(strings)
+    for name in files:
+        _check_name(name)
+    members = [_member(name.encode("ascii"), files[name]) for name in sorted(files)]
+    body, directory = _laid_out(members, offset=0)
+    entries = {name: _entry(name.encode("ascii"), files[name]) for name in sorted(files)}
+    return PackedFiles(
+        names=frozenset(files),
+        body=body,
+        directory=directory,
+        entries=(
+            b"".join([entry + b"," for name, entry in entries.items() if name < PASS]),
+            b"".join([b"," + entry for name, entry in entries.items() if name > PASS]),
+        ),
+    )
 
 
 def build_bundle(
-    document: Mapping[str, Any],
-    packed: PackedImages,
-    *,
-    sign: Callable[[bytes], bytes],
-    strings: Mapping[str, bytes] = _NO_FILES,
+    document: Mapping[str, Any], packed: PackedFiles, *, sign: Callable[[bytes], bytes]
 ) -> bytes:
     """The .pkpass file of a pass.
 
     Args:
         document: pass.json as JSON values, without nulls.
-        packed: what `pack_images` made of the design's images.
+        packed: what `pack_files` made of the design's pictures and translations.
         sign: takes the manifest's bytes, gives the detached CMS signature in DER.
-        strings: `fr.lproj/pass.strings` and the like, by path.
 
     Raises:
-        ValueError: the document holds NaN, or a path is not allowed.
+        ValueError: the document holds NaN.
         SigningError: whatever `sign` raises passes through.
     """
-    texts = _text_members(document, strings)
-    manifest = _manifest(packed.members.values(), texts)
-    signature = _member(SIGNATURE, sign(manifest))
-    return _zip([*packed.members.values(), *texts, _member(MANIFEST, manifest), signature])
+    text = _json(document)
+    manifest = _manifest(text, packed)
+    own = (_member(_PASS, text), _member(_MANIFEST, manifest), _member(_SIGNATURE, sign(manifest)))
+    body, directory = _laid_out(own, offset=len(packed.body))
+    count = len(packed.names) + len(own)
+    listed = len(packed.directory) + len(directory)
+    at = len(packed.body) + len(body)
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, listed, at, 0)
+    return b"".join((packed.body, body, packed.directory, directory, end))
 
 
-def manifest_bytes(
-    document: Mapping[str, Any],
-    packed: PackedImages,
-    *,
-    strings: Mapping[str, bytes] = _NO_FILES,
-) -> bytes:
+def manifest_bytes(document: Mapping[str, Any], packed: PackedFiles) -> bytes:
     """manifest.json: SHA-1 by path, sorted and compact.
 
     iOS takes a pass for unchanged when this is unchanged, so the same content gives the same bytes.
     """
-    return _manifest(packed.members.values(), _text_members(document, strings))
+    return _manifest(_json(document), packed)
 
 
-def _text_members(document: Mapping[str, Any], strings: Mapping[str, bytes]) -> list[Member]:
-    for path in strings:
-        _check_name(path)
+_PASS: Final = PASS.encode()
+_MANIFEST: Final = MANIFEST.encode()
+_SIGNATURE: Final = SIGNATURE.encode()
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Half a surrogate pair, or a number beyond 64 bits.
+        text = b"null"
+    # The fast encoder writes NaN as null, which breaks a pass; the slow one complains.
+    return _plain_json(document) if b"null" in text else text
+
+
+def _plain_json(document: Mapping[str, Any]) -> bytes:
     # Half a surrogate pair, which JSON can smuggle into a name, becomes a question mark.
-    text = _encode_json(document).encode("utf-8", "replace")
-    return [
-        _member(PASS, text),
-        *(_member(path, data) for path, data in strings.items()),
-    ]
+    return _encode_plainly(document).encode("utf-8", "replace")
 
 
-def _manifest(images: Iterable[Member], texts: Iterable[Member]) -> bytes:
-    digests = {member.name: member.sha1 for members in (images, texts) for member in members}
-    return _encode_json(digests).encode()
+def _manifest(text: bytes, packed: PackedFiles) -> bytes:
+    before, after = packed.entries
+    return b"".join((b"{", before, _entry(_PASS, text), after, b"}"))
+
+
+def _entry(path: bytes, data: bytes) -> bytes:
+    """A path holds nothing that JSON would escape: `_check_name` sees to that."""
+    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return b'"%s":"%s"' % (path, digest.encode("ascii"))
 
 
 def _check_name(name: str) -> None:
     own = name in {PASS, MANIFEST, SIGNATURE}
     steps = name.split("/")
-    if own or not name.isascii() or "\\" in name or any(s in {"", ".", ".."} for s in steps):
+    plain = name.isascii() and name.isprintable() and not {"\\", '"'} & set(name)
+    if own or not plain or any(step in {"", ".", ".."} for step in steps):
         raise ValueError(f"not a name for a file of a bundle: {name[:80]!r}")
 
 
-def _member(name: str, data: bytes) -> Member:
-    path = name.encode("ascii")
+def _member(path: bytes, data: bytes) -> Member:
     size = len(data)
     facts = (0, _STORED, 0, _DATE_1980_01_01, zlib.crc32(data), size, size, len(path), 0)
-    local = _LOCAL.pack(b"PK\x03\x04", _VERSION, *facts)
     return Member(
-        name=name,
-        sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
-        local=b"".join((local, path, data)),
-        central=_CENTRAL.pack(b"PK\x01\x02", _VERSION, _VERSION, *facts, 0, 0, 0, 0),
+        path,
+        b"".join((_LOCAL.pack(b"PK\x03\x04", _VERSION, *facts), path, data)),
+        _CENTRAL.pack(b"PK\x01\x02", _VERSION, _VERSION, *facts, 0, 0, 0, 0),
     )
 
 
-def _zip(members: list[Member]) -> bytes:
-    members.sort(key=_NAME)
+def _laid_out(members: Sequence[Member], *, offset: int) -> tuple[bytes, bytes]:
+    """The members one after the other from `offset` on, and their part of the directory."""
     directory: list[bytes] = []
-    offset = 0
-    for name, _sha1, local, central in members:
-        directory += (central, _OFFSET.pack(offset), name.encode("ascii"))
+    for path, local, central in members:
+        directory += (central, _OFFSET.pack(offset), path)
         offset += len(local)
-    listing = b"".join(directory)
-    count = len(members)
-    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(listing), offset, 0)
-    return b"".join([*map(_LOCAL_PART, members), listing, end])
+    return b"".join([one.local for one in members]), b"".join(directory)

@@ -38,10 +38,11 @@ class Place:
 class Content:
     """A member's card.
 
-    `balance` counts whole units (`points` or `stamps`). `goal` is the number of stamps of a full
+    `balance` counts whole units (`points` or `stamps`), or minor units of a currency (ISO 4217). `goal` is the number of stamps of a full
     card, None for points; a stamp card shows `balance` modulo nothing: more than `goal` means
     several rewards are due. `barcode` is the opaque token and nothing else. `message` is the
-    owner's present message, empty for none. `history` are the last movements' sentences, newest
+    owner's present message, empty for none. `member_since` is an aware moment by the shop's clock.
+    `history` are the last movements' sentences, newest
     first. `voided` cards show no barcode.
     """
 
@@ -63,6 +64,7 @@ class Content:
     card_link: str = ""
     voided: bool = False
     expires_at: datetime | None = None
+    member_since: datetime | None = None
 
 
 def face_digest(design: Design, content: Content) -> bytes:

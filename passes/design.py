@@ -11,16 +11,42 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
+from passes.apple_options import (
+    AppleOptions,
+    option_complaints,
+    options_from_document,
+    options_to_document,
+)
+from passes.google_options import (
+    GoogleOptions,
+    google_complaints,
+    google_from_document,
+    google_to_document,
+)
 
 NAME_MAX: Final = 40
 LABEL_MAX: Final = 15  # Google cuts class labels here; loyaltyPoints.label at 9 is cut by us
 BACK_TEXT_MAX: Final = 2000
 LINK_MAX: Final = 300
+NEARBY_TEXT_MAX: Final = 120
+LANGUAGES_MAX: Final = 20
+_TEXT_MAX: Final[Mapping[str, int]] = {
+    "programme_name": NAME_MAX,
+    "organization_name": NAME_MAX,
+    "balance_label": LABEL_MAX,
+    "reward_label": LABEL_MAX,
+    "member_label": LABEL_MAX,
+    "back_text": BACK_TEXT_MAX,
+    "nearby_text": NEARBY_TEXT_MAX,
+}
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -37,15 +63,39 @@ class ImageName(StrEnum):
     STRIP_1X = "strip.png"
     STRIP_2X = "strip@2x.png"
     STRIP_3X = "strip@3x.png"
+    THUMBNAIL_1X = "thumbnail.png"
+    THUMBNAIL_2X = "thumbnail@2x.png"
+    THUMBNAIL_3X = "thumbnail@3x.png"
+    ARTWORK_2X = "artwork@2x.png"
+    ARTWORK_3X = "artwork@3x.png"
+    PRIMARY_LOGO_2X = "primaryLogo@2x.png"
+    PRIMARY_LOGO_3X = "primaryLogo@3x.png"
     GOOGLE_LOGO = "google-logo.png"
     GOOGLE_HERO = "google-hero.png"
+    GOOGLE_WIDE_LOGO = "google-wide-logo.png"
 
 
 class Upload(StrEnum):
-    """What the owner uploads; each is rendered into several images."""
+    """What the owner uploads; each is rendered into several images.
+
+    A thumbnail stands on a generic card. A poster fills the card from iOS 27 on, beside the older
+    style that other phones show.
+    """
 
     LOGO = "logo"
     STRIP = "strip"
+    THUMBNAIL = "thumbnail"
+    POSTER = "poster"
+
+
+class StampShape(StrEnum):
+    """What a stamp card draws across the middle; with `none` the owner's strip shows instead."""
+
+    CIRCLE = "circle"
+    STAR = "star"
+    HEART = "heart"
+    CUP = "cup"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +107,31 @@ class ImageRef:
     height: int
 
 
+class Texts(NamedTuple):
+    """The owner's texts in one language; empty ones of a translation fall back to the design's."""
+
+    programme_name: str = ""
+    organization_name: str = ""
+    balance_label: str = ""
+    reward_label: str = ""
+    member_label: str = ""
+    back_text: str = ""
+    nearby_text: str = ""
+
+
+_OWN_TEXTS: Final = attrgetter(*Texts._fields)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
     """One version of a card's look.
 
     Colours are `#rrggbb`. `images` may be empty: the wallets then get a plain icon drawn from the
     first letter of the name. `source_images` keeps the upload each rendering came from.
+    `language` (BCP 47) is that of the texts here; `translations` holds the others'.
+    `stamp_images` has one set of pictures per number of filled stamps, from none to all, drawn
+    when the design is published; another length than the goal's means that none fits.
+    `nearby_text` shows on the lock screen near a branch, with `%` for the branch's name.
     """
 
     programme_name: str
@@ -79,6 +148,39 @@ class Design:
     email: str = ""
     images: Mapping[ImageName, ImageRef] = field(default_factory=dict)
     source_images: Mapping[Upload, str] = field(default_factory=dict)
+    language: str = "en"
+    translations: Mapping[str, Texts] = field(default_factory=dict)
+    nearby_text: str = ""
+    expires_at: datetime | None = None
+    stamp_shape: StampShape = StampShape.CIRCLE
+    stamp_images: tuple[Mapping[ImageName, ImageRef], ...] = ()
+    apple: AppleOptions = field(default_factory=AppleOptions)
+    google: GoogleOptions = field(default_factory=GoogleOptions)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language the owner wrote in, the design's own first."""
+        return (self.language, *sorted(self.translations.keys() - {self.language}))
+
+    def texts(self, language: str = "") -> Texts:
+        """The owner's texts for a reader of `language`, in the nearest the owner wrote."""
+        own = Texts._make(_OWN_TEXTS(self))
+        other = self.translations.get(language) or self.translations.get(language.partition("-")[0])
+        if other is None:
+            return own
+        return Texts(*[theirs or ours for theirs, ours in zip(other, own, strict=True)])
+
+    def draws_stamps(self, goal: int | None) -> bool:
+        """Whether the strip shows stamps for a card of this goal."""
+        return goal is not None and self.stamp_shape is not StampShape.NONE
+
+    def pictures(
+        self, *, goal: int | None = None, balance: int = 0
+    ) -> Mapping[ImageName, ImageRef]:
+        """The images of one card: the owner's, and the stamps of this balance over the strip."""
+        if goal is None or len(self.stamp_images) != goal + 1:
+            return self.images
+        return {**self.images, **self.stamp_images[max(0, min(balance, goal))]}
 
 
 def check_design(design: Design) -> None:
@@ -92,6 +194,9 @@ def check_design(design: Design) -> None:
         *_colour_complaints(design),
         *_label_complaints(design),
         *_link_complaints(design),
+        *_translation_complaints(design),
+        *option_complaints(design.apple),
+        *google_complaints(design.google),
     ]
     if complaints:
         raise InvalidInputs(complaints)
@@ -107,10 +212,31 @@ def _name_complaints(design: Design) -> list[InvalidInput]:
             found.append(
                 InvalidInput(_("Use at most %(max)d characters.", max=NAME_MAX), field=name)
             )
-    if len(design.back_text) > BACK_TEXT_MAX:
+    for name, most in (("back_text", BACK_TEXT_MAX), ("nearby_text", NEARBY_TEXT_MAX)):
+        if len(getattr(design, name)) > most:
+            found.append(InvalidInput(_("Use at most %(max)d characters.", max=most), field=name))
+    if design.expires_at is not None and design.expires_at.tzinfo is None:
+        raise ValueError("a design ends at an aware moment")
+    return found
+
+
+def _translation_complaints(design: Design) -> list[InvalidInput]:
+    found = []
+    if len(design.translations) > LANGUAGES_MAX:
         found.append(
-            InvalidInput(_("Use at most %(max)d characters.", max=BACK_TEXT_MAX), field="back_text")
+            InvalidInput(
+                _("Use at most %(max)d languages.", max=LANGUAGES_MAX), field="translations"
+            )
         )
+    for language, texts in design.translations.items():
+        if not _LANGUAGE.fullmatch(language):
+            found.append(
+                InvalidInput(_("Write a language like de or pt-BR."), field="translations")
+            )
+        for name, text in zip(Texts._fields, texts, strict=True):
+            if len(text) > _TEXT_MAX[name]:
+                complaint = _("Use at most %(max)d characters.", max=_TEXT_MAX[name])
+                found.append(InvalidInput(complaint, field=f"{name}.{language}"))
     return found
 
 
@@ -151,10 +277,17 @@ def to_document(design: Design) -> dict[str, Any]:
     plain = {name: getattr(design, name) for name in _PLAIN}
     return {
         **plain,
-        "images": {
-            str(name): [ref.sha256, ref.width, ref.height] for name, ref in design.images.items()
-        },
+        "images": _references(design.images),
         "source_images": {str(role): sha256 for role, sha256 in design.source_images.items()},
+        "translations": {
+            language: {name: text for name, text in texts._asdict().items() if text}
+            for language, texts in design.translations.items()
+        },
+        "expires_at": design.expires_at.isoformat() if design.expires_at else None,
+        "stamp_shape": str(design.stamp_shape),
+        "stamp_images": [_references(images) for images in design.stamp_images],
+        "apple": options_to_document(design.apple),
+        "google": google_to_document(design.google),
     }
 
 
@@ -164,16 +297,37 @@ def from_document(document: Mapping[str, Any]) -> Design:
     Raises:
         ValueError: an image hash is malformed: the stored document was damaged.
     """
-    images = {
-        ImageName(name): ImageRef(sha256=_checked_hash(ref[0]), width=ref[1], height=ref[2])
-        for name, ref in document.get("images", {}).items()
-    }
     sources = {
         Upload(role): _checked_hash(sha256)
         for role, sha256 in document.get("source_images", {}).items()
     }
+    expires_at = document.get("expires_at")
     plain = {name: document[name] for name in _PLAIN if name in document}
-    return Design(**plain, images=images, source_images=sources)
+    return Design(
+        **plain,
+        images=_images(document.get("images", {})),
+        source_images=sources,
+        translations={
+            language: Texts(**{name: texts[name] for name in Texts._fields if name in texts})
+            for language, texts in document.get("translations", {}).items()
+        },
+        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        stamp_shape=StampShape(document.get("stamp_shape", StampShape.CIRCLE)),
+        stamp_images=tuple(_images(images) for images in document.get("stamp_images", ())),
+        apple=options_from_document(document.get("apple", {})),
+        google=google_from_document(document.get("google", {})),
+    )
+
+
+def _references(images: Mapping[ImageName, ImageRef]) -> dict[str, Any]:
+    return {str(name): [ref.sha256, ref.width, ref.height] for name, ref in images.items()}
+
+
+def _images(references: Mapping[str, Any]) -> dict[ImageName, ImageRef]:
+    return {
+        ImageName(name): ImageRef(sha256=_checked_hash(ref[0]), width=ref[1], height=ref[2])
+        for name, ref in references.items()
+    }
 
 
 def _checked_hash(text: str) -> str:
@@ -195,4 +349,6 @@ _PLAIN: Final = (
     "website",
     "phone",
     "email",
+    "language",
+    "nearby_text",
 )

@@ -9,7 +9,6 @@ Source: developer.apple.com/documentation/walletpasses/pass; apple-wallet 1.2
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
@@ -19,22 +18,22 @@ from urllib.parse import urlsplit
 from common.i18n import gettext as _
 from passes.contrast import Contrast, rgb_contrast_ratio, verdict
 from passes.document_keys import KNOWN, REQUIRED, TYPES
+from passes.entry_rules import check_entries
 from passes.field_rules import STYLES, check_fields, nulls
 from passes.findings import Finding, fault, warning
+from passes.semantics import check_semantics
+from passes.spelling import KEY_SHOWN, unknown_key
 
 PLACE: Final = "pass.json"
 ICON: Final = "icon.png"
+_OTHER_ICON: Final = re.compile(r"([A-Za-z0-9-]+\.lproj/)?icon(@[23]x)?\.png")
 TOKEN_MIN: Final = 16
-ENTRIES_MAX: Final = 10
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _RGB: Final = re.compile(r"rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)")
-_MOMENT: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.ASCII
-)
-_FORMATS: Final = frozenset(
-    f"PKBarcodeFormat{name}"
-    for name in ("QR", "PDF417", "Aztec", "Code128", "Code39", "Codabar", "EAN13", "I2of5")
-)
+_HEX: Final = re.compile(r"#[0-9a-fA-F]{6}")
+_NEEDED: Final = frozenset(REQUIRED)
+# Names with the kind of value Wallet reads: what is among these needs no second look.
+_SOUND: Final = frozenset((name, kind) for name, kinds in TYPES.items() for kind in kinds)
 _NESTED: Final = KNOWN - {"userInfo", *STYLES}
 _CONTAINERS: Final = frozenset({dict, list})
 _COLOURS: Final = ("backgroundColor", "foregroundColor", "labelColor")
@@ -45,7 +44,7 @@ def check_document(document: Mapping[str, Any], names: Collection[str]) -> list[
 
     Args:
         document: the parsed pass.json.
-        names: the files beside it in the bundle (`PackedImages.names`).
+        names: the files beside it in the bundle (`PackedFiles.names`).
     """
     found = [
         *_keys(document),
@@ -53,21 +52,22 @@ def check_document(document: Mapping[str, Any], names: Collection[str]) -> list[
         *_identity(document),
         *_web_service(document),
         *_colours(document),
-        *_barcodes(document),
-        *_dates(document),
-        *_places(document),
+        *check_entries(document),
+        *check_semantics(document),
         *check_fields(document),
     ]
     if ICON not in names:
-        found.append(
-            fault(
-                "icon_missing",
-                ICON,
-                rule=_("A pass without an icon does not open."),
-                mend=_("Add icon.png, 38 by 38 pixels."),
-            )
-        )
+        found.append(_no_icon(names))
     return found
+
+
+def _no_icon(names: Collection[str]) -> Finding:
+    rule, mend = _("A pass without an icon does not open."), _("Add icon.png, 38 by 38 pixels.")
+    if any(_OTHER_ICON.fullmatch(name) for name in names):
+        return warning(
+            "icon_scale", ICON, rule=_("Some readers want the icon at all scales."), mend=mend
+        )
+    return fault("icon_missing", ICON, rule=rule, mend=mend)
 
 
 def _at(name: str) -> str:
@@ -75,17 +75,18 @@ def _at(name: str) -> str:
 
 
 def _keys(document: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in REQUIRED:
-        if name not in document:
-            yield fault(
-                "key_missing",
-                _at(name),
-                rule=_("Wallet demands this key."),
-                mend=_("Add %(name)s.", name=name),
-            )
+    for name in _NEEDED - document.keys():
+        yield fault(
+            "key_missing",
+            _at(name),
+            rule=_("Wallet demands this key."),
+            mend=_("Add %(name)s.", name=name),
+        )
+    if _SOUND.issuperset(zip(document, map(type, document.values()), strict=True)):
+        return
     for name, value in document.items():
         if name not in KNOWN:
-            yield _unknown(name)
+            yield unknown_key(name, KNOWN, _at(name[:KEY_SHOWN]))
         elif value is not None and not _fits(value, TYPES.get(name)):
             yield fault(
                 "type_wrong",
@@ -93,23 +94,6 @@ def _keys(document: Mapping[str, Any]) -> Iterator[Finding]:
                 rule=_("Wallet reads another kind of value here."),
                 mend=_("Give %(kind)s.", kind=_kind(TYPES[name])),
             )
-
-
-def _unknown(name: str) -> Finding:
-    close = difflib.get_close_matches(name[:60], KNOWN, n=1, cutoff=0.75)
-    if close:
-        return fault(
-            "key_misspelt",
-            _at(name[:60]),
-            rule=_("Wallet ignores keys it does not know."),
-            mend=_("Write %(name)s.", name=close[0]),
-        )
-    return warning(
-        "key_unknown",
-        _at(name[:60]),
-        rule=_("Wallet ignores keys it does not know."),
-        mend=_("Remove the key, or put it into userInfo."),
-    )
 
 
 def _fits(value: Any, types: tuple[type, ...] | None) -> bool:
@@ -222,7 +206,14 @@ def _address(address: str) -> Iterator[Finding]:
 def _colours(document: Mapping[str, Any]) -> Iterator[Finding]:
     for name in _COLOURS:
         text = document.get(name)
-        if isinstance(text, str) and _channels(text) is None:
+        if isinstance(text, str) and _HEX.fullmatch(text):
+            yield warning(
+                "colour_hex",
+                _at(name),
+                rule=_("Hexadecimal colours work today, but Apple promises rgb() alone."),
+                mend=_("Write three numbers like rgb(31, 61, 54)."),
+            )
+        elif isinstance(text, str) and _channels(text) is None:
             yield fault(
                 "colour",
                 _at(name),
@@ -243,6 +234,9 @@ def _colours(document: Mapping[str, Any]) -> Iterator[Finding]:
 # All cards of a design have the same colours.
 @lru_cache(maxsize=1024)
 def _channels(text: str) -> tuple[int, int, int] | None:
+    if _HEX.fullmatch(text):
+        red, green, blue = bytes.fromhex(text[1:])
+        return red, green, blue
     match = _RGB.fullmatch(text)
     if not match or any(int(part) > 255 for part in match.groups()):  # noqa: PLR2004
         return None
@@ -260,85 +254,3 @@ def _unreadable(colour: str, ground: str) -> bool:
     if first is None or second is None:
         return False
     return verdict(rgb_contrast_ratio(first, second)) is Contrast.UNREADABLE
-
-
-def _barcodes(document: Mapping[str, Any]) -> Iterator[Finding]:
-    if "barcode" in document:
-        yield warning(
-            "barcode_single",
-            _at("barcode"),
-            rule=_("The single barcode is for phones before 2015."),
-            mend=_("Use barcodes."),
-        )
-    for at, code in enumerate(_entries(document, "barcodes")):
-        place = _at(f"barcodes[{at}]")
-        if not isinstance(code, dict) or str(code.get("format")) not in _FORMATS:
-            yield fault(
-                "barcode_format",
-                place,
-                rule=_("A phone that does not know the format shows no code at all."),
-                mend=_("Use PKBarcodeFormatQR."),
-            )
-        elif not _encodes(code):
-            yield fault(
-                "barcode_message",
-                place,
-                rule=_("A code has a message that its messageEncoding can write."),
-                mend=_("Give a message of plain letters and digits and iso-8859-1."),
-            )
-
-
-def _encodes(code: Mapping[str, Any]) -> bool:
-    message, encoding = code.get("message"), code.get("messageEncoding")
-    if not isinstance(message, str) or not message or not isinstance(encoding, str):
-        return False
-    try:
-        message.encode(encoding)
-    except (LookupError, UnicodeError):
-        return False
-    return True
-
-
-def _dates(document: Mapping[str, Any]) -> Iterator[Finding]:
-    moments = [(name, document.get(name)) for name in ("expirationDate", "relevantDate")]
-    for at, entry in enumerate(_entries(document, "relevantDates")):
-        if isinstance(entry, dict):
-            moments.extend((f"relevantDates[{at}].{key}", text) for key, text in entry.items())
-    for name, text in moments:
-        if isinstance(text, str) and not _MOMENT.fullmatch(text):
-            yield fault(
-                "date",
-                _at(name),
-                rule=_("A moment has a date, a time and an offset."),
-                mend=_("Write it like 2027-01-31T18:00:00+00:00."),
-            )
-
-
-def _places(document: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in ("locations", "beacons"):
-        if len(_entries(document, name)) > ENTRIES_MAX:
-            yield fault(
-                "too_many",
-                _at(name),
-                rule=_("Wallet takes at most %(max)d.", max=ENTRIES_MAX),
-                mend=_("Remove some."),
-            )
-    for at, place in enumerate(_entries(document, "locations")):
-        if not isinstance(place, dict) or not (
-            _within(place.get("latitude"), 90) and _within(place.get("longitude"), 180)
-        ):
-            yield fault(
-                "location",
-                _at(f"locations[{at}]"),
-                rule=_("A location has a latitude and a longitude in degrees."),
-                mend=_("Give numbers from -90 to 90 and from -180 to 180."),
-            )
-
-
-def _within(value: Any, bound: int) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= bound
-
-
-def _entries(document: Mapping[str, Any], name: str) -> list[Any]:
-    value = document.get(name)
-    return value if isinstance(value, list) else []

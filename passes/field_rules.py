@@ -8,7 +8,6 @@ Source: developer.apple.com/documentation/walletpasses/passfieldcontent; apple-w
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,10 @@ from typing import Any, Final
 
 from common.i18n import gettext as _
 from common.i18n import mark
-from passes.findings import Finding, fault
+from passes.entry_rules import is_moment
+from passes.findings import Finding, Severity, fault, warning
+from passes.semantics import check_tags
+from passes.spelling import KEY_SHOWN, unknown_key
 
 STYLES: Final = (
     "storeCard",
@@ -68,8 +70,18 @@ _DETECTORS: Final = frozenset(
 _FOREIGN_TAG: Final = re.compile(r"<(?!/?a[\s>])", re.IGNORECASE)
 _NUMBERS: Final = frozenset({int, float})
 _VALUES: Final = frozenset({str, int, float})
-# Key and value alone break no rule that binds several members.
-_SIMPLE_MEMBERS: Final = 2
+# These break no rule that binds several members.
+_UNBOUND: Final = frozenset(
+    {"key", "value", "label", "changeMessage", "dataDetectorTypes", "textAlignment"}
+)
+_DATE_STYLES: Final = frozenset(
+    f"PKDateStyle{name}" for name in ("None", "Short", "Medium", "Long", "Full")
+)
+_NUMBER_STYLES: Final = frozenset(
+    f"PKNumberStyle{name}" for name in ("Decimal", "Percent", "Scientific", "SpellOut")
+)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_BARE_AMPERSAND: Final = re.compile(r"&(?!#?\w{1,10};)")
 _NEEDED: Final = frozenset({"key", "value"})
 _Test = Callable[[Any, str], bool]
 
@@ -82,6 +94,7 @@ class _Rule:
     code: str = "type_wrong"
     rule: str = mark("Wallet reads another kind of value here.")
     mend: str = mark("Give a text.")
+    severity: Severity = Severity.FAULT
 
 
 def check_fields(document: Mapping[str, Any]) -> list[Finding]:
@@ -118,8 +131,8 @@ def nulls(place: str, value: Any) -> Iterator[Finding]:
 
 def _style(style: str, zones: Mapping[str, Any]) -> Iterator[Finding]:
     for shared, most in _LIMITS[style].items():
-        if sum(len(_fields(zones, zone)) for zone in shared) > most:
-            yield fault(
+        if sum([len(_fields(zones, zone)) for zone in shared]) > most:
+            yield warning(
                 "fields_too_many",
                 f"pass.json:{style}." + "+".join(shared),
                 rule=_("The card shows %(max)d of these and drops the rest.", max=most),
@@ -127,29 +140,42 @@ def _style(style: str, zones: Mapping[str, Any]) -> Iterator[Finding]:
             )
     seen: set[str] = set()
     for zone, fields in zones.items():
-        place = f"pass.json:{style}.{zone[:60]}"
+        place = f"pass.json:{style}.{zone[:KEY_SHOWN]}"
         if zone not in _ZONES:
             if zone != "transitType":
-                yield _misspelt(place, zone, known=_ZONES)
+                yield unknown_key(zone, _ZONES, place)
         elif isinstance(fields, list):
             for at, field in enumerate(fields):
-                yield from _field(field, (place, at), zone=zone, seen=seen)
+                if not _plainly_good(field, seen):
+                    yield from _field(field, (place, at), zone=zone, seen=seen)
         else:
             yield _complaint(place, fields, _LIST)
+
+
+def _plainly_good(field: Any, seen: set[str]) -> bool:
+    """Whether a field breaks no rule at first sight, as nearly all of our own do."""
+    if type(field) is not dict:
+        return False
+    key = field.get("key")
+    if not key or "value" not in field:
+        return False
+    if not _AT_SIGHT.issuperset(zip(field, map(type, field.values()), strict=True)):
+        return False
+    if key in seen or "%@" not in field.get("changeMessage", "%@"):
+        return False
+    detectors = field.get("dataDetectorTypes")
+    if detectors and not _are_detectors(detectors, ""):
+        return False
+    seen.add(key)
+    return True
 
 
 def _field(field: Any, where: tuple[str, int], *, zone: str, seen: set[str]) -> list[Finding]:
     if type(field) is not dict:
         return [_complaint(_place(where), field, _OBJECT)]
     found: list[Finding] = []
-    for name, value in field.items():
-        if (name, type(value)) in _SOUND:
-            continue
-        rule = _RULES.get(name)
-        if rule is None:
-            found.append(_misspelt(_place(where, name), name, known=tuple(_RULES)))
-        elif not rule.holds(value, zone):
-            found.append(_complaint(_place(where, name), value, rule))
+    if not _SOUND.issuperset(zip(field, map(type, field.values()), strict=True)):
+        found.extend(_members(field, where, zone=zone))
     for name in _NEEDED - field.keys():
         found.append(_complaint(_place(where, name), "", _RULES[name]))
     key = field.get("key")
@@ -157,9 +183,21 @@ def _field(field: Any, where: tuple[str, int], *, zone: str, seen: set[str]) -> 
         if not key or key in seen:
             found.append(_complaint(_place(where, "key"), key, _TWICE if key else _RULES["key"]))
         seen.add(key)
-    if len(field) > _SIMPLE_MEMBERS:
+    if not _UNBOUND.issuperset(field):
         found.extend(_across(field, where))
     return found
+
+
+def _members(field: Mapping[str, Any], where: tuple[str, int], *, zone: str) -> Iterator[Finding]:
+    """Member by member, those that a look at name and kind does not settle."""
+    for name, value in field.items():
+        if (name, type(value)) in _SOUND:
+            continue
+        rule = _RULES.get(name)
+        if rule is None:
+            yield unknown_key(name, tuple(_RULES), _place(where, name))
+        elif not rule.holds(value, zone):
+            yield _complaint(_place(where, name), value, rule)
 
 
 def _across(field: Mapping[str, Any], where: tuple[str, int]) -> Iterator[Finding]:
@@ -169,25 +207,24 @@ def _across(field: Mapping[str, Any], where: tuple[str, int]) -> Iterator[Findin
     styled = "numberStyle" in field or "currencyCode" in field
     if styled and type(field.get("value")) not in _NUMBERS:
         yield _complaint(_place(where, "value"), field.get("value"), _NUMBER_AS_TEXT)
-    if "semantics" in field:
-        yield from nulls(_place(where, "semantics"), field["semantics"])
+    if "dateStyle" in field and not is_moment(field.get("value")):
+        yield _complaint(_place(where, "value"), field.get("value"), _DATE_AS_TEXT)
+    if isinstance(field.get("semantics"), dict):
+        place = _place(where, "semantics")
+        yield from nulls(place, field["semantics"])
+        yield from check_tags(field["semantics"], place)
 
 
 def _place(where: tuple[str, int], name: str = "") -> str:
     zone, at = where
-    return f"{zone}[{at}].{name[:60]}" if name else f"{zone}[{at}]"
+    return f"{zone}[{at}].{name[:KEY_SHOWN]}" if name else f"{zone}[{at}]"
 
 
 def _complaint(place: str, value: Any, rule: _Rule) -> Finding:
     if value is None:
         return fault("null", place, rule=_("Null breaks a pass."), mend=_("Leave the key out."))
-    return fault(rule.code, place, rule=_(rule.rule), mend=_(rule.mend))
-
-
-def _misspelt(place: str, name: str, *, known: tuple[str, ...]) -> Finding:
-    close = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.6)
-    mend = _("Write %(name)s.", name=close[0]) if close else _("Remove the key.")
-    return fault("key_misspelt", place, rule=_("Wallet ignores keys it does not know."), mend=mend)
+    make = fault if rule.severity is Severity.FAULT else warning
+    return make(rule.code, place, rule=_(rule.rule), mend=_(rule.mend))
 
 
 def _fields(zones: Mapping[str, Any], zone: str) -> list[Any]:
@@ -228,7 +265,27 @@ def _are_detectors(value: Any, _zone: str) -> bool:
 
 
 def _links_only(value: Any, _zone: str) -> bool:
-    return type(value) is str and not _FOREIGN_TAG.search(value)
+    if type(value) in _NUMBERS:
+        return True
+    return (
+        type(value) is str and not _FOREIGN_TAG.search(value) and not _BARE_AMPERSAND.search(value)
+    )
+
+
+def _is_date_style(value: Any, _zone: str) -> bool:
+    return type(value) is str and value in _DATE_STYLES
+
+
+def _is_number_style(value: Any, _zone: str) -> bool:
+    return type(value) is str and value in _NUMBER_STYLES
+
+
+def _is_currency(value: Any, _zone: str) -> bool:
+    return type(value) is str and _CURRENCY.fullmatch(value) is not None
+
+
+def _is_row(value: Any, zone: str) -> bool:
+    return type(value) is int and value in {0, 1} and zone == "auxiliaryFields"
 
 
 _TEXT: Final = _Rule(holds=_is_text)
@@ -253,6 +310,18 @@ _NUMBER_AS_TEXT: Final = _Rule(
     rule=mark("A number style needs a number."),
     mend=mark("Write the value without quotation marks."),
 )
+_DATE_AS_TEXT: Final = _Rule(
+    holds=_is_value,
+    code="date",
+    rule=mark("A moment has a date, a time and an offset."),
+    mend=mark("Write it like 2027-01-31T18:00:00+00:00."),
+)
+_DATE_STYLE: Final = _Rule(
+    holds=_is_date_style,
+    code="date_style",
+    rule=mark("Wallet knows five styles of dates and times."),
+    mend=mark("Use PKDateStyleNone, Short, Medium, Long or Full."),
+)
 _RULES: Final[Mapping[str, _Rule]] = {
     "key": _Rule(holds=_is_name),
     "value": _Rule(holds=_is_value, mend=mark("Give a text or a number.")),
@@ -262,12 +331,14 @@ _RULES: Final[Mapping[str, _Rule]] = {
         code="change_message",
         rule=mark("Without %@ Wallet does not tell what changed."),
         mend=mark("Put %@ where the new value shall stand, or leave the message out."),
+        severity=Severity.WARNING,
     ),
     "textAlignment": _Rule(
         holds=_is_aligned,
         code="alignment",
         rule=mark("Primary and back fields are not aligned; the others know four values."),
         mend=mark("Leave textAlignment out."),
+        severity=Severity.WARNING,
     ),
     "dataDetectorTypes": _Rule(
         holds=_are_detectors,
@@ -279,21 +350,29 @@ _RULES: Final[Mapping[str, _Rule]] = {
         holds=_links_only,
         code="markup",
         rule=mark("Wallet understands links and no other markup."),
-        mend=mark("Use <a href> only."),
+        mend=mark("Use <a href> only, and write & as &amp;."),
+        severity=Severity.WARNING,
     ),
-    "dateStyle": _TEXT,
-    "timeStyle": _TEXT,
-    "numberStyle": _TEXT,
-    "currencyCode": _TEXT,
+    "dateStyle": _DATE_STYLE,
+    "timeStyle": _DATE_STYLE,
+    "numberStyle": _Rule(
+        holds=_is_number_style,
+        code="number_style",
+        rule=mark("Wallet knows four styles of numbers."),
+        mend=mark("Use PKNumberStyleDecimal, Percent, Scientific or SpellOut."),
+    ),
+    "currencyCode": _Rule(
+        holds=_is_currency,
+        code="currency",
+        rule=mark("A currency has three capital letters (ISO 4217)."),
+        mend=mark("Write it like EUR."),
+    ),
     "ignoresTimeZone": _FLAG,
     "isRelative": _FLAG,
     "semantics": _OBJECT,
-    "row": _Rule(holds=_is_value, mend=mark("Give 0 or 1.")),
+    "row": _Rule(holds=_is_row, mend=mark("Give 0 or 1, in auxiliaryFields alone.")),
 }
 # What needs no second look; the texts that must not be empty are the key's alone.
-_SOUND: Final = frozenset(
-    [
-        *((name, str) for name in ("key", "label", "dateStyle", "timeStyle", "numberStyle")),
-        *(("value", kind) for kind in _VALUES),
-    ]
-)
+_SOUND: Final = frozenset([("key", str), ("label", str), *(("value", kind) for kind in _VALUES)])
+# Of these the values must be looked at too.
+_AT_SIGHT: Final = _SOUND | {("changeMessage", str), ("dataDetectorTypes", list)}

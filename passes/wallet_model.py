@@ -1,7 +1,7 @@
 """Apple's object model of a store card: wallet-py3k's classes with their gaps closed.
 
 The library spells the expiry wrong, knows a single barcode only, writes empty members, and knows
-neither `sharingProhibited` nor `relevantDates` nor `maxDistance`. This is the one file that
+nothing of Wallet since iOS 8; what it lacks stands in apple.py. This is the one file that
 touches it, so that it can be replaced. Not here: zip and signature; the library's own run a
 subprocess with the password on its command line and are closed off below.
 
@@ -11,7 +11,7 @@ Sources: developer.apple.com/documentation/walletpasses/pass and .../passfieldco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from wallet import models
@@ -20,8 +20,8 @@ QR: Final[str] = models.BarcodeFormat.QR
 # Scanners at tills misread UTF-8 byte-mode codes; our messages are ASCII in any case.
 BARCODE_ENCODING: Final = "iso-8859-1"
 LOCATIONS_MAX: Final = 10
-# Wallet refuses the member on these two arrays.
-_UNALIGNED: Final = ("primaryFields", "backFields")
+# Stands in a frame until the value comes.
+SOME_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class TextField(models.Field):  # type: ignore[misc]  # the library ships no types
@@ -65,12 +65,14 @@ class CurrencyField(TextField):
 
 
 class DateField(TextField):
-    """A moment; both styles are always given, because Wallet refuses one alone."""
+    """A day by the shop's clock; both styles are always given, because Wallet refuses one alone."""
 
     def __init__(self, key: str, value: datetime, label: str = "", **options: Any) -> None:
         super().__init__(key, w3c(value), label, **options)
         self.dateStyle = models.DateStyle.MEDIUM
         self.timeStyle = models.DateStyle.NONE
+        # A phone abroad would otherwise show the day before or after.
+        self.ignoresTimeZone = True
 
 
 class Barcode(models.Barcode):  # type: ignore[misc]
@@ -99,54 +101,32 @@ class Location(models.Location):  # type: ignore[misc]
 class StoreCard(models.StoreCard):  # type: ignore[misc]
     """The fields of a store card by zone."""
 
-    def json_dict(self) -> dict[str, Any]:
-        zones: dict[str, list[dict[str, Any]]] = super().json_dict()
-        for zone in _UNALIGNED:
-            for field in zones.get(zone, ()):
-                field.pop("textAlignment", None)
-        return zones
-
 
 class Pass(models.Pass):  # type: ignore[misc]
-    """A whole pass.json; set the vendor-spelt attributes, then ask for `json_dict`."""
+    """What is the same for every pass of a pass type: identifiers, organisation, format."""
 
     def __init__(self, card: StoreCard, *, pass_type_identifier: str, team_identifier: str) -> None:
         super().__init__(
             card, passTypeIdentifier=pass_type_identifier, teamIdentifier=team_identifier
         )
-        self.barcodes: list[Barcode] = []
-        self.sharingProhibited = False
-        self.expires_at: datetime | None = None
-        self.maxDistance: int | None = None
-        self.relevant_moments: Sequence[datetime] = ()
 
     def json_dict(self) -> dict[str, Any]:
-        self.exprirationDate = w3c(self.expires_at) if self.expires_at else None
         document: dict[str, Any] = super().json_dict()
         # No shine has been the default since iOS 7; `barcodes` replaces the single one.
         for obsolete in ("suppressStripShine", "barcode", "relevantDate", "locations"):
             document.pop(obsolete, None)
-        return document | self._added()
-
-    def _added(self) -> dict[str, Any]:
-        lists = {
-            "barcodes": [code.json_dict() for code in self.barcodes],
-            "locations": [place.json_dict() for place in self.locations or ()],
-            # iOS 18 reads `relevantDate` inside the entry, iOS 26 reads `date`.
-            "relevantDates": [
-                {"date": w3c(moment), "relevantDate": w3c(moment)}
-                for moment in self.relevant_moments
-            ],
-        }
-        added: dict[str, Any] = {name: entries for name, entries in lists.items() if entries}
-        if self.sharingProhibited:
-            added["sharingProhibited"] = True
-        if self.maxDistance is not None:
-            added["maxDistance"] = self.maxDistance
-        return added
+        return document
 
     def create(self, *_args: object, **_options: object) -> NoReturn:
         raise NotImplementedError("passes.bundle packs, signing signs")
+
+
+def relevant_moment(start: datetime, end: datetime | None = None) -> dict[str, str]:
+    """An entry of `relevantDates`: a moment, or a stretch of at most 24 hours."""
+    if end is not None:
+        return {"startDate": w3c(start), "endDate": w3c(end)}
+    # iOS 18 reads `relevantDate` inside the entry, iOS 26 reads `date`.
+    return {"date": w3c(start), "relevantDate": w3c(start)}
 
 
 def w3c(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from babel.numbers import format_decimal
 
-from passes.apple import AppleFace, FaceField, apple_face
+from passes.apple_face import AppleFace, FaceField, apple_face
 from passes.content import Content
 from passes.contrast import Contrast, contrast_ratio, verdict
 from passes.design import Design, ImageName

@@ -7,12 +7,29 @@ content.py.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
+from common.i18n import current_language, ngettext
 from common.i18n import gettext as _
-from common.i18n import ngettext
 from passes.content import Content, RewardLine
 
-STAMPS = "stamps"
+STAMPS: Final = "stamps"
+_CURRENCY_LETTERS: Final = 3
+_RIGHT_TO_LEFT: Final = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
+_ISOLATED: Final = "\u2066%s\u2069"
+
+
+def right_to_left(language: str) -> bool:
+    """Whether a language (BCP 47) is written from right to left."""
+    return language.partition("-")[0] in _RIGHT_TO_LEFT
+
+
+def isolated(text: str) -> str:
+    """A number or telephone number, kept in order inside a text from right to left.
+
+    Without it "3 / 9" reads "9 / 3" there, and a telephone number stands group by group backwards.
+    """
+    return _ISOLATED % text if right_to_left(current_language()) else text
 
 
 def cost_text(cost: int, unit: str) -> str:
@@ -40,11 +57,18 @@ def next_reward_text(content: Content) -> str:
 
 def stamps_text(content: Content) -> str:
     """`3 / 9` of a stamp card; empty for points."""
-    return f"{content.balance} / {content.goal}" if content.goal else ""
+    return isolated(f"{content.balance} / {content.goal}") if content.goal else ""
+
+
+def is_money(unit: str) -> bool:
+    """Whether a unit is a currency (ISO 4217) rather than points or stamps."""
+    return len(unit) == _CURRENCY_LETTERS and unit.isupper()
 
 
 def balance_change(content: Content) -> str:
     """What the lock screen says when the balance changed; Wallet puts the number at `%@`."""
+    if is_money(content.unit):
+        return _("You now have %@")
     if content.unit == STAMPS:
         return ngettext("You now have %%@ stamp", "You now have %%@ stamps", content.balance)
     return ngettext("You now have %%@ point", "You now have %%@ points", content.balance)

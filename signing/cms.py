@@ -22,6 +22,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -38,6 +39,8 @@ from signing.chain import issuer_and_serial
 
 MANIFEST_BYTES_MAX: Final = 256 * 1024
 SIGNERS_MAX: Final = 256
+_PADDING: Final = PKCS1v15()
+_DIGEST: Final = SHA256()
 
 _VERSION_1: Final = b"\x02\x01\x01"
 _SIGNED_DATA: Final = der.object_identifier("1.2.840.113549.1.7.2")
@@ -63,10 +66,12 @@ class Signer:
         leaf, intermediate, self._key = _load(certificate)
         self.pass_type_identifier = certificate.pass_type_identifier
         self.team_identifier = certificate.team_identifier
+        self.nfc = certificate.nfc
         self._certificate = certificate
         chain = (one.public_bytes(Encoding.DER) for one in (leaf, intermediate))
         self._chain = der.tlv(der.CONTEXT_0, *der.set_of(*chain))
         self._signer_id = issuer_and_serial(leaf)
+        self._mould = lru_cache(maxsize=4)(self._cast)
 
     def __repr__(self) -> str:
         return f"Signer({self.pass_type_identifier!r})"
@@ -89,10 +94,12 @@ class Signer:
         self._check_dates(now)
         if not 0 < len(manifest) <= MANIFEST_BYTES_MAX:
             raise SigningError("The manifest is empty or too large to be one.")
-        attributes = b"".join(_signed_attributes(manifest, now=now))
+        before, after = _attribute_mould(now.replace(microsecond=0))
+        attributes = b"".join((before, hashlib.sha256(manifest).digest(), after))
         # What is signed is the SET itself; in the signature it stands under a context tag.
-        signature = self._key.sign(der.tlv(der.SET, attributes), PKCS1v15(), SHA256())
-        return self._content_info(attributes, signature)
+        signature = self._key.sign(der.tlv(der.SET, attributes), _PADDING, _DIGEST)
+        head, middle, end = self._mould(len(attributes), len(signature))
+        return b"".join((head, attributes, middle, signature, end))
 
     def _check_dates(self, now: datetime) -> None:
         if now > self._certificate.not_after:
@@ -113,6 +120,13 @@ class Signer:
                     name=self.pass_type_identifier,
                 )
             )
+
+    def _cast(self, attributes_size: int, signature_size: int) -> tuple[bytes, bytes, bytes]:
+        """All but attributes and signature, which have the same sizes every time."""
+        attributes, signature = b"\xa5" * attributes_size, b"\x5a" * signature_size
+        head, rest = self._content_info(attributes, signature).split(attributes)
+        middle, end = rest.split(signature)
+        return head, middle, end
 
     def _content_info(self, attributes: bytes, signature: bytes) -> bytes:
         signer_info = der.tlv(
@@ -182,10 +196,20 @@ def _load(
     return leaf, intermediate, key
 
 
-def _signed_attributes(manifest: bytes, *, now: datetime) -> list[bytes]:
-    digest = der.tlv(der.OCTET_STRING, hashlib.sha256(manifest).digest())
-    return der.set_of(
-        _CONTENT_TYPE,
-        der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(now))),
-        der.tlv(der.SEQUENCE, _MESSAGE_DIGEST, der.tlv(der.SET, digest)),
+@lru_cache(maxsize=4)
+def _attribute_mould(now: datetime) -> tuple[bytes, bytes]:
+    """The signed attributes of this second, before and after the digest."""
+    digest = b"\xa5" * SHA256.digest_size
+    attributes = b"".join(
+        der.set_of(
+            _CONTENT_TYPE,
+            der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(now))),
+            der.tlv(
+                der.SEQUENCE,
+                _MESSAGE_DIGEST,
+                der.tlv(der.SET, der.tlv(der.OCTET_STRING, digest)),
+            ),
+        )
     )
+    before, after = attributes.split(digest)
+    return before, after

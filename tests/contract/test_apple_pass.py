@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from passes.apple import pass_document
-from passes.bundle import build_bundle, pack_images
+from passes.bundle import build_bundle, pack_files
 from passes.content import Place, RewardLine
 from passes.document_rules import check_document
 from passes.findings import faults
@@ -73,7 +73,7 @@ def bundle(sign):
     images = default_images(a_design())
     images |= render_logo(a_picture(500, 200, mode="RGBA"))
     images |= render_strip(a_picture(1600, 700, kind="JPEG"))
-    packed = pack_images({name: image.data for name, image in images.items()})
+    packed = pack_files({name: image.data for name, image in images.items()})
     document = pass_document(a_design(), a_stamp_card(), an_apple_identity())
     return build_bundle(document, packed, sign=sign)
 
@@ -130,7 +130,7 @@ def test_our_inspection_has_nothing_to_say(bundle):
 
 
 def test_the_same_card_gives_the_same_manifest_whenever_it_is_signed(sign, bundle):
-    images = pack_images({"icon.png": b"x"})
+    images = pack_files({"icon.png": b"x"})
     document = pass_document(a_design(), a_content(), an_apple_identity())
     seen = []
     for _ in range(2):
@@ -145,5 +145,5 @@ def test_any_member_gives_a_pass_without_a_fault(content):
     document = pass_document(a_design(), content, an_apple_identity())
 
     assert faults(check_document(document, {"icon.png"})) == []
-    packed = pack_images({"icon.png": a_picture(38, 38)})
+    packed = pack_files({"icon.png": a_picture(38, 38)})
     assert faults(inspect_bundle(build_bundle(document, packed, sign=lambda _m: b"s"))) == []

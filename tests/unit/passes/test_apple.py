@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from passes.apple import Zone, apple_face, pass_document, rgb
+from passes.apple import pass_document, rgb
+from passes.apple_face import Zone, apple_face
 from passes.content import Place, RewardLine
-from passes.design import Upload
+from passes.design import StampShape, Upload
 from passes.document_rules import check_document
 from tests.support.cards import a_content, a_design, a_stamp_card, an_apple_identity
 
@@ -49,8 +50,17 @@ def test_one_point_is_announced_in_the_singular():
     assert balance["changeMessage"] == "You now have %@ point"
 
 
-def test_stamps_stand_over_the_strip_and_points_do_not():
-    assert fields(document(content=a_stamp_card()), Zone.PRIMARY)["stamps"]["value"] == "3 / 9"
+def test_drawn_stamps_leave_the_strip_free_and_count_in_the_row_below():
+    card = document(content=a_stamp_card())
+
+    assert fields(card, Zone.SECONDARY)["stamps"]["value"] == "3 / 9"
+    assert Zone.PRIMARY not in card["storeCard"]
+
+
+def test_without_a_drawing_stamps_stand_over_the_strip():
+    card = document(a_design(stamp_shape=StampShape.NONE), a_stamp_card())
+
+    assert fields(card, Zone.PRIMARY)["stamps"]["value"] == "3 / 9"
     assert Zone.PRIMARY not in document()["storeCard"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import copy
 
 import pytest
@@ -13,6 +14,14 @@ from tests.support.cards import a_content, a_design, an_apple_identity
 
 GOOD = pass_document(a_design(), a_content(), an_apple_identity())
 FIELD = {"key": "x", "value": "y"}
+
+
+CODE = {"format": "PKBarcodeFormatQR", "message": "x", "messageEncoding": "iso-8859-1"}
+BEACON = {"proximityUUID": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "major": 1, "minor": 2}
+ACTION = {"identifier": "a", "type": "shop", "url": "https://bean.example"}
+P256 = base64.b64encode(
+    bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d03010703220002") + bytes(32)
+).decode()
 
 
 def spoilt(path, value):
@@ -54,7 +63,6 @@ BROKEN = [
     ("null", (("storeCard", "headerFields", 0, "label"), None)),
     ("style", (("storeCard",), ...)),
     ("style", (("coupon",), {})),
-    ("colour", (("backgroundColor",), "#ffffff")),
     ("colour", (("labelColor",), "rgb(1, 2, 256)")),
     ("barcode_format", (("barcodes",), [{"format": "QR", "message": "x"}])),
     ("barcode_format", (("barcodes",), ["QR"])),
@@ -75,9 +83,6 @@ BROKEN = [
     ("web_service_not_https", (("webServiceURL",), "https://")),
     ("web_service_not_https", (("webServiceURL",), "https://[")),
     ("web_service_version", (("webServiceURL",), "https://cards.example/apple/v1/")),
-    ("fields_too_many", (("storeCard", "headerFields"), [FIELD | {"key": n} for n in "abcd"])),
-    ("fields_too_many", (("storeCard", "secondaryFields"), [FIELD | {"key": n} for n in "abcd"])),
-    ("fields_too_many", (("storeCard", "primaryFields"), [FIELD, FIELD | {"key": "z"}])),
     ("type_wrong", (("storeCard", "backFields"), {})),
     ("type_wrong", (("storeCard", "backFields"), ["x"])),
     ("type_wrong", back(value=True)),
@@ -87,14 +92,35 @@ BROKEN = [
     ("key_misspelt", back(lable="x")),
     ("key_misspelt", (("storeCard", "backfields"), [])),
     ("field_key_twice", back(key="balance")),
-    ("change_message", back(changeMessage="New!")),
-    ("alignment", back(textAlignment="PKTextAlignmentLeft")),
-    ("alignment", header(textAlignment="left")),
     ("detectors", back(dataDetectorTypes="PKDataDetectorTypeLink")),
     ("detectors", back(dataDetectorTypes=["Link"])),
     ("date_style_half", back(dateStyle="PKDateStyleShort")),
+    ("date_style", back(dateStyle="short", timeStyle="PKDateStyleNone")),
+    ("date", back(dateStyle="PKDateStyleShort", timeStyle="PKDateStyleNone")),
+    ("number_style", header(value=1, numberStyle="PKNumberStyleRoman")),
+    ("currency", header(value=1, currencyCode="eur")),
+    ("type_wrong", header(row=1)),
+    ("type_wrong", (("storeCard", "auxiliaryFields", 0, "row"), 2)),
+    ("key_misspelt", (("barcodes", 0, "alttext"), "x")),
+    ("barcode_format", (("barcodes", 0, "format"), "PKBarcodeFormatITF")),
+    ("date", (("expirationDate",), "2027-02-31T18:00:00Z")),
+    ("date_half", (("relevantDates",), [{"startDate": "2027-01-31T18:00:00Z"}])),
+    ("date_half", (("relevantDates",), [{}])),
+    ("beacon", (("beacons",), [{"major": 1}])),
+    ("beacon", (("beacons",), [BEACON | {"major": 70_000}])),
+    ("too_many", (("beacons",), [BEACON] * 11)),
+    ("nfc_message", (("nfc",), {"message": "é" * 33, "encryptionPublicKey": P256})),
+    ("nfc_key", (("nfc",), {"message": "x", "encryptionPublicKey": "AAAA"})),
+    ("action", (("featuredActions",), [{"type": "shop"}])),
+    ("action", (("featuredActions",), [ACTION | {"type": "dance"}])),
+    ("too_many", (("featuredActions",), [ACTION] * 3)),
+    ("store_id", (("associatedStoreIdentifiers",), ["1234"])),
+    ("distance", (("maxDistance",), 0)),
+    ("semantics_text", (("semantics", "membershipProgramName"), 1)),
+    ("semantics_amount", (("semantics",), {"balance": 12.5})),
+    ("semantics_amount", (("semantics",), {"balance": {"amount": "12,50", "currencyCode": "EUR"}})),
+    ("key_misspelt", (("semantics",), {"membershipProgramname": "x"})),
     ("number_as_text", header(value="12", numberStyle="PKNumberStyleDecimal")),
-    ("markup", back(attributedValue="<b>x</b>")),
 ]
 
 
@@ -122,7 +148,29 @@ def test_each_broken_rule_is_a_fault_with_a_place_and_a_mend(code, change):
     ("code", "change"),
     [
         ("key_unknown", (("zebra",), 1)),
-        ("barcode_single", (("barcode",), {"format": "PKBarcodeFormatQR", "message": "x"})),
+        ("barcode_format_new", (("barcodes", 0, "format"), "PKBarcodeFormatEAN13")),
+        ("colour_hex", (("backgroundColor",), "#002000")),
+        ("fields_too_many", (("storeCard", "headerFields"), [FIELD | {"key": n} for n in "abcd"])),
+        (
+            "fields_too_many",
+            (("storeCard", "secondaryFields"), [FIELD | {"key": n} for n in "abcd"]),
+        ),
+        ("fields_too_many", (("storeCard", "primaryFields"), [FIELD, FIELD | {"key": "z"}])),
+        ("change_message", back(changeMessage="New!")),
+        ("alignment", back(textAlignment="PKTextAlignmentLeft")),
+        ("alignment", header(textAlignment="left")),
+        ("markup", back(attributedValue="<b>x</b>")),
+        ("markup", back(attributedValue="salt & pepper")),
+        ("key_unknown", header(loyaltyTier="gold")),
+        ("date_spelling", (("relevantDates",), [{"relevantDate": "2027-01-31T18:00:00Z"}])),
+        (
+            "date_stretch",
+            (
+                ("relevantDates",),
+                [{"startDate": "2027-01-31T18:00:00Z", "endDate": "2027-02-02T18:00:00Z"}],
+            ),
+        ),
+        ("app_launch_alone", (("appLaunchURL",), "bean://card")),
         ("contrast", (("foregroundColor",), "rgb(40, 70, 60)")),
         ("web_service_loopback", (("webServiceURL",), "http://127.0.0.1:8000/apple")),
     ],
@@ -131,6 +179,55 @@ def test_what_a_phone_forgives_is_a_warning(code, change):
     found = check_document(spoilt(*change), {"icon.png"})
 
     assert [(f.code, f.severity) for f in found] == [(code, Severity.WARNING)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (("barcode",), CODE),
+        (("beacons",), [BEACON]),
+        (("nfc",), {"message": "x", "encryptionPublicKey": P256, "requiresAuthentication": True}),
+        (
+            ("featuredActions",),
+            [ACTION, {"identifier": "b", "type": "place", "placeIdentifier": "I1"}],
+        ),
+        (("associatedStoreIdentifiers",), [1234567890]),
+        (("maxDistance",), 250.5),
+        (
+            ("relevantDates",),
+            [{"startDate": "2027-01-31T18:00:00Z", "endDate": "2027-02-01T18:00:00+00:00"}],
+        ),
+        (("semantics",), {"balance": {"amount": "12.50", "currencyCode": "EUR"}}),
+        (("semantics",), {"eventName": "Brewing", "seats": [{"seatRow": "A"}]}),
+        back(attributedValue="<a href='https://bean.example'>salt &amp; pepper</a>"),
+        back(
+            value="2027-01-31T18:00:00+01:00",
+            dateStyle="PKDateStyleLong",
+            timeStyle="PKDateStyleNone",
+        ),
+        (("suppressStripShine",), False),
+        (("stripColor",), "rgb(1, 2, 3)"),
+    ],
+)
+def test_what_wallet_takes_has_no_finding(change):
+    assert check_document(spoilt(*change), {"icon.png"}) == []
+
+
+def test_an_old_pass_with_one_barcode_alone_is_told_of_the_newer_key():
+    old = spoilt(("barcodes",), ...) | {"barcode": CODE}
+
+    assert codes(old) == {"barcode_single"}
+
+
+def test_an_icon_at_one_scale_or_in_a_language_is_no_fault():
+    assert codes(GOOD, names=("icon@2x.png",)) == {"icon_scale"}
+    assert codes(GOOD, names=("fr.lproj/icon.png",)) == {"icon_scale"}
+
+
+def test_a_poster_may_repeat_the_keys_of_the_style_beside_it():
+    both = GOOD | {"posterGeneric": {"primaryFields": GOOD["storeCard"]["auxiliaryFields"]}}
+
+    assert check_document(both, {"icon.png"}) == []
 
 
 def test_a_misspelt_key_is_told_with_the_right_one():

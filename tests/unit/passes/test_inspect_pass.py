@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from passes.apple import pass_document
-from passes.bundle import build_bundle, pack_images
+from passes.bundle import build_bundle, pack_files
 from passes.findings import Severity, fault, faults
 from passes.images import default_images
 from passes.inspect_pass import inspect_bundle
@@ -18,7 +18,7 @@ from tests.support.cards import a_content, a_design, a_picture, an_apple_identit
 
 DOCUMENT = pass_document(a_design(), a_content(), an_apple_identity())
 IMAGES = {name: image.data for name, image in default_images(a_design()).items()}
-GOOD = build_bundle(DOCUMENT, pack_images(IMAGES), sign=lambda _manifest: b"signature")
+GOOD = build_bundle(DOCUMENT, pack_files(IMAGES), sign=lambda _manifest: b"signature")
 
 
 def repacked(*, manifest=None, compression=zipfile.ZIP_DEFLATED, **changes):
@@ -72,7 +72,8 @@ def test_the_signature_is_judged_by_who_can():
         ("zip_too_many", zipped([(f"{n}.png", b"") for n in range(201)])),
         ("file_missing", repacked(signature=None)),
         ("file_missing", repacked(**{"pass.json": None})),
-        ("icon_missing", repacked(**{"icon.png": None})),
+        ("icon_missing", repacked(**dict.fromkeys(n for n in IMAGES if n.startswith("icon")))),
+        ("icon_scale", repacked(**{"icon.png": None})),
         ("json", repacked(**{"pass.json": b"not json"})),
         ("json", repacked(**{"pass.json": b"[1]"})),
         ("json", repacked(**{"pass.json": b"[" * 100_000})),

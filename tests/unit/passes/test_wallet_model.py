@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from passes.wallet_model import CurrencyField, DateField, NumberField, Pass, StoreCard, TextField
+from passes.wallet_model import (
+    CurrencyField,
+    DateField,
+    NumberField,
+    Pass,
+    StoreCard,
+    TextField,
+    relevant_moment,
+)
 
 MOMENT = datetime(2027, 1, 31, 18, tzinfo=UTC)
 
@@ -42,6 +50,7 @@ def test_a_date_has_both_styles_and_an_offset():
 
     assert field["value"] == "2027-01-31T18:00:00+00:00"
     assert {"dateStyle", "timeStyle"} <= field.keys()
+    assert field["ignoresTimeZone"] is True
 
 
 def test_a_naive_date_is_refused():
@@ -49,36 +58,25 @@ def test_a_naive_date_is_refused():
         DateField("a", datetime(2027, 1, 31))  # noqa: DTZ001 - naive on purpose
 
 
-def test_alignment_is_dropped_where_wallet_refuses_it():
-    card = StoreCard()
-    for zone in ("primaryFields", "backFields", "headerFields"):
-        getattr(card, zone).append(TextField(zone, "x", alignment="PKTextAlignmentRight"))
+def test_what_the_library_writes_and_wallet_forgot_is_left_out():
+    document = a_pass().json_dict()
 
-    zones = card.json_dict()
-
-    assert "textAlignment" not in zones["primaryFields"][0]
-    assert "textAlignment" not in zones["backFields"][0]
-    assert zones["headerFields"][0]["textAlignment"] == "PKTextAlignmentRight"
-
-
-def test_the_members_the_library_lacks_are_written():
-    wallet_pass = a_pass()
-    wallet_pass.sharingProhibited = True
-    wallet_pass.userInfo = {"shop": 1}
-    wallet_pass.maxDistance = 300
-    wallet_pass.relevant_moments = [MOMENT]
-    wallet_pass.expires_at = MOMENT
-
-    document = wallet_pass.json_dict()
-
-    assert document["sharingProhibited"] is True
-    assert document["userInfo"] == {"shop": 1}
-    assert document["maxDistance"] == 300
-    assert document["expirationDate"] == "2027-01-31T18:00:00+00:00"
-    assert document["relevantDates"] == [
-        {"date": "2027-01-31T18:00:00+00:00", "relevantDate": "2027-01-31T18:00:00+00:00"}
-    ]
     assert not document.keys() & {"suppressStripShine", "barcode", "exprirationDate"}
+    assert document["passTypeIdentifier"] == "pass.x"
+
+
+def test_a_moment_is_spelt_for_ios_18_and_for_later_ones():
+    assert relevant_moment(MOMENT) == {
+        "date": "2027-01-31T18:00:00+00:00",
+        "relevantDate": "2027-01-31T18:00:00+00:00",
+    }
+
+
+def test_a_stretch_of_time_has_a_start_and_an_end():
+    assert relevant_moment(MOMENT, MOMENT + timedelta(hours=2)) == {
+        "startDate": "2027-01-31T18:00:00+00:00",
+        "endDate": "2027-01-31T20:00:00+00:00",
+    }
 
 
 def test_the_librarys_own_packing_is_closed_off():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from passes.apple import apple_face
+from passes.apple_face import apple_face
 from passes.contrast import Contrast, contrast_ratio
 from passes.google import object_face
 from passes.web_card import card_colours, card_view

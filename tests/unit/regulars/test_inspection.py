@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from passes.apple import pass_document
-from passes.bundle import build_bundle, pack_images
+from passes.bundle import build_bundle, pack_files
 from passes.findings import Severity
 from regulars.inspection import TrustedRoots, inspect_pass, trusted_roots
 from regulars.settings import read_settings
@@ -39,7 +39,7 @@ def a_pass(signer):
         identity = an_apple_identity(**own | changes)
         return build_bundle(
             pass_document(a_design(), a_content(), identity),
-            pack_images({"icon.png": a_picture(29, 29), "icon@2x.png": a_picture(58, 58)}),
+            pack_files({"icon.png": a_picture(29, 29), "icon@2x.png": a_picture(58, 58)}),
             sign=lambda manifest: signer.sign_manifest(manifest, now=NOW),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ def main() -> None:
         start = time.perf_counter()
         rows += importlib.import_module(f"bench.{name}").run()
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    print(
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; with other work running, "
+        "milliseconds say little",
+        file=sys.stderr,
+    )
     if options.json:
         print(json.dumps([row.as_document() for row in rows], indent=2))
     else:

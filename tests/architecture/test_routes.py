@@ -117,6 +117,8 @@ ROWS: dict[str, Row] = {
     "console.join_code_picture": CONSOLE_PAGE,
     "console.members": CONSOLE_PAGE,
     "console.member": CONSOLE_PAGE,
+    "console.member_new_phone": CONSOLE_PAGE,
+    "console.member_lost_card": Row(roles=CONSOLE, form={"generation": "1"}),
     "console.movements": CONSOLE_PAGE,
     "console.changes": CONSOLE_PAGE,
     "console.branches": CONSOLE_PAGE,

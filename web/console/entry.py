@@ -56,6 +56,9 @@ def show_the_code() -> ResponseReturnValue:
     """Finish the sign-in with the code of the second factor."""
     try:
         token = show_code(services().loyalty, sent_token(), secret("code"), browser=browser())
+    except NotSignedIn:
+        # No sign-in waits here: who is signed in already goes on, others begin again.
+        return redirect(url_for("console.sign_in_page"), code=303)
     except InvalidInput as error:
         return answer(error) if wants_json() else (_code(refused(error)), error.status)
     except TooMany as error:

@@ -67,6 +67,7 @@ def install_google_account(
             ctx, work, key_file, service_account, issuer_id=issuer_id, sandbox=sandbox
         )
         work.merchants.set_google_account(account_id)
+        work.deliveries.let_flow("google")
         work.audit.add(
             actor=actor,
             action="google_account.install",

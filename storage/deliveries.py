@@ -23,6 +23,7 @@ from sqlalchemy import Row, Table, Update, and_, case, func, literal, select
 from common.clock import to_micros
 from common.ids import new_id
 from storage import tables
+from storage.breakers import Breakers
 from storage.scope import Scope
 from storage.types import UtcTime
 
@@ -249,6 +250,11 @@ class Deliveries:
         )
         self.wake()
         return int(opened.rowcount)
+
+    def let_flow(self, wallet: str) -> None:
+        """A mended credential of `apple` or `google`: what it held up is sent now."""
+        Breakers(self._scope).close(wallet)
+        self.wake()
 
     def behind(self, *, limit: int = BEHIND_MAX) -> list[BehindLine]:
         """Targets that do not show the present, the longest waiting first."""

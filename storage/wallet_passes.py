@@ -17,7 +17,6 @@ from sqlalchemy import Select, func, select
 from common.errors import NotFound
 from common.i18n import gettext as _
 from storage import tables
-from storage.breakers import Breakers
 from storage.deliveries import Deliveries
 from storage.records import columns, record_of, values_of
 from storage.scope import Scope
@@ -216,7 +215,7 @@ class WalletPasses:
     def add_certificate(self, certificate: AppleCertificate) -> None:
         """Store a certificate beside the older ones; the newest signs, and pushes flow again."""
         self._scope.execute(self._scope.insert(tables.apple_certificate, **values_of(certificate)))
-        Breakers(self._scope).close("apple")
+        Deliveries(self._scope).let_flow("apple")
 
     def newest_certificate(self, pass_type_id: int) -> AppleCertificate | None:
         """The certificate that was handed in last: it signs and pushes."""

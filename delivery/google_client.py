@@ -25,15 +25,16 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
 from common.clock import Clock
-from common.errors import DeliveryError, InvalidInput
+from common.errors import DeliveryError, InvalidInput, Unavailable
 from common.i18n import gettext as _
 from delivery.outcomes import Answer, Outcome, google_outcome
 from delivery.retry import read_retry_after
 from delivery.settings import DeliverySettings
-from signing.google_jwt import credentials, parse_service_account
+from signing.google_jwt import credentials, stored_service_account
 from signing.keyring import Keyring
 from signing.sealing import unseal
 from storage.engine import Database
+from storage.google_accounts import GoogleAccount
 from storage.unit_of_work import open_work, run_work
 
 SCOPE: Final = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -218,11 +219,12 @@ class GoogleClient:
 
     def _session(self, account_id: int) -> AuthorizedSession:
         with open_work(self._database, None, clock=self._clock, writing=False) as work:
-            key_sealed = work.google_accounts.get(account_id).key_sealed
+            stored = work.google_accounts.get(account_id)
+        key_sealed = stored.key_sealed
         with self._lock:
             kept = self._sessions.get(account_id)
             if kept is None or kept.key_sealed != key_sealed:
-                kept = _Kept(key_sealed, self._new_session(key_sealed))
+                kept = _Kept(key_sealed, self._new_session(stored))
                 if len(self._sessions) >= SESSIONS_MAX:
                     self._forget(next(iter(self._sessions)))
                 self._sessions[account_id] = kept
@@ -231,11 +233,19 @@ class GoogleClient:
     def _forget(self, account_id: int) -> None:
         self._sessions.pop(account_id).session.close()  # type: ignore[no-untyped-call]
 
-    def _new_session(self, key_sealed: bytes) -> AuthorizedSession:
-        key_file = unseal(self._keyring, key_sealed, merchant_id=INSTALLATION, column=KEY_COLUMN)
-        account = parse_service_account(
-            key_file, allowed_token_uri=self._settings.allowed_token_uri
+    def _new_session(self, stored: GoogleAccount) -> AuthorizedSession:
+        key_file = unseal(
+            self._keyring, stored.key_sealed, merchant_id=INSTALLATION, column=KEY_COLUMN
         )
+        try:
+            account = stored_service_account(
+                key_file,
+                sandbox=stored.sandbox,
+                allowed_token_uri=self._settings.allowed_token_uri,
+            )
+        except Unavailable as error:
+            # Not as if the database were away: this account alone stands still.
+            raise InvalidInput(error.message, field="service_account") from error
         tokens = _plain(requests.Session())
         session = AuthorizedSession(  # type: ignore[no-untyped-call]
             credentials(account, [SCOPE]),

@@ -17,7 +17,7 @@ from common.errors import NotFound, Unavailable
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
 from passes.google import GoogleIdentity, loyalty_class, loyalty_object
-from signing.google_jwt import parse_service_account, save_jwt
+from signing.google_jwt import save_jwt, stored_service_account
 from signing.sealing import unseal
 from storage.deliveries import Channel
 from storage.faces import load_face
@@ -50,7 +50,8 @@ def google_save_link(ctx: Loyalty, merchant_id: int, member_id: int) -> str:
     Raises:
         NotFound: the shop has no Google account, or the member no card.
         DeliveryError: Google did not take the card now; the sentence says what to do.
-        Unavailable: Google is not wired into this process.
+        Unavailable: Google is not wired into this process, or the sandbox that the account needs
+            does not run.
     """
     if ctx.google is None:
         raise Unavailable(_("Google Wallet cannot be reached from here. Please try again."))
@@ -106,7 +107,11 @@ def _token(ctx: Loyalty, order: _Order) -> str:
     key_file = unseal(
         ctx.keyring, order.account.key_sealed, merchant_id=INSTALLATION, column=KEY_COLUMN
     )
-    account = parse_service_account(key_file, allowed_token_uri=ctx.settings.allowed_token_uri)
+    account = stored_service_account(
+        key_file,
+        sandbox=order.account.sandbox,
+        allowed_token_uri=ctx.settings.allowed_token_uri,
+    )
     identity = order.identity
     if not identity.object_id:
         raise NotFound

@@ -33,7 +33,13 @@ from google.auth.crypt import RSASigner
 from google.oauth2.service_account import Credentials
 
 from common.clock import to_micros
-from common.errors import ConfigurationError, InvalidInput, InvalidInputs, SigningError
+from common.errors import (
+    ConfigurationError,
+    InvalidInput,
+    InvalidInputs,
+    SigningError,
+    Unavailable,
+)
 from common.i18n import gettext as _
 
 GOOGLE_TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -90,6 +96,36 @@ def parse_service_account(data: bytes, *, allowed_token_uri: str | None = None) 
         token_uri=document["token_uri"],
         key=key,
     )
+
+
+def stored_service_account(
+    data: bytes, *, sandbox: bool, allowed_token_uri: str | None = None
+) -> ServiceAccount:
+    """The account of a key file that was checked when it was installed.
+
+    A sandbox's account asks the sandbox that runs now for its tokens, whatever address the file was
+    made with, and never Google.
+
+    Args:
+        data: the file, unsealed.
+        sandbox: whether the account was made for a sandbox.
+        allowed_token_uri: as `parse_service_account`.
+
+    Raises:
+        InvalidInput: the file is damaged, or its token address is not allowed any more.
+        Unavailable: a sandbox's account, and no sandbox to ask.
+    """
+    if not sandbox:
+        return parse_service_account(data, allowed_token_uri=allowed_token_uri)
+    if allowed_token_uri is None:
+        raise Unavailable(
+            _(
+                "This Google account is a sandbox's, and no sandbox is running. Start it with "
+                "`regulars serve --sandbox`."
+            )
+        )
+    document = {**_read(data), "token_uri": allowed_token_uri}
+    return parse_service_account(json.dumps(document).encode(), allowed_token_uri=allowed_token_uri)
 
 
 def check_token_uri(address: str) -> None:

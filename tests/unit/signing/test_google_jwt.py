@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from common.errors import ConfigurationError, InvalidInput, SigningError
+from common.errors import ConfigurationError, InvalidInput, SigningError, Unavailable
 from signing.google_jwt import (
     GOOGLE_TOKEN_URI,
     check_token_uri,
@@ -15,6 +15,7 @@ from signing.google_jwt import (
     google_signer,
     parse_service_account,
     save_jwt,
+    stored_service_account,
 )
 from signing.sandbox_chain import make_sandbox_service_account
 
@@ -176,3 +177,30 @@ def test_google_auth_gets_a_signer_and_credentials(account):
     assert lent.scopes == ["https://www.googleapis.com/auth/wallet_object.issuer"]
     assert google_signer(account).key_id == account.private_key_id
     assert len(lent.sign_bytes(b"text")) == 256
+
+
+def test_a_sandboxs_account_asks_the_sandbox_that_runs_now(now):
+    old = "http://127.0.0.1:8471/token"
+    data, _public = make_sandbox_service_account(now, old, ISSUER)
+
+    account = stored_service_account(data, sandbox=True, allowed_token_uri=LOCAL)
+
+    assert account.token_uri == LOCAL
+
+
+def test_a_sandboxs_account_never_asks_google(key_file):
+    data = json.dumps(key_file).encode()
+
+    with pytest.raises(Unavailable, match="sandbox"):
+        stored_service_account(data, sandbox=True)
+    account = stored_service_account(data, sandbox=True, allowed_token_uri=LOCAL)
+
+    assert account.token_uri == LOCAL
+
+
+def test_a_real_account_keeps_the_address_of_its_file(key_file):
+    data = json.dumps(key_file).encode()
+
+    account = stored_service_account(data, sandbox=False, allowed_token_uri=LOCAL)
+
+    assert account.token_uri == GOOGLE_TOKEN_URI

@@ -31,7 +31,8 @@ class RewardState:
 class Movement:
     """One line of a card's history; `sentences` in the current language, headline first.
 
-    `reversible` tells that nothing but the rules about people stands against undoing it.
+    `reversible` tells that nothing but the rules about people stands against undoing it;
+    `staff_id` is who did it at a till, None for anyone else.
     """
 
     operation_id: int
@@ -41,6 +42,7 @@ class Movement:
     created_at: datetime
     reversible: bool
     reversed: bool
+    staff_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,4 +120,5 @@ def _movement(operation: StoredOperation) -> Movement:
             and operation.kind is not OperationKind.REVERSE
         ),
         reversed=is_reversed,
+        staff_id=operation.actor_id if operation.actor_kind == ActorKind.STAFF else None,
     )

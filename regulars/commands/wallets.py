@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ def apple_certificate(
     It is checked whole (pass type, team, dates, chain, key) before anything is stored.
     """
     password = _password(password_file)
-    if password is None and file is not None and not desk.console.as_json:
+    if password is None and file is not None and sys.stdin.isatty():
         password = click.prompt(
             "The file's password", default="", hide_input=True, show_default=False, err=True
         )

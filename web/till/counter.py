@@ -222,20 +222,21 @@ def _panel(
         found=found,
         handle=make_handle(till, found),
         state=state,
-        undo_id=_undo_id(state, just_done),
+        undo_id=_undo_id(till, state, just_done),
         last_used=_ago(found.last_used),
         new_key=new_token(),
     )
 
 
-def _undo_id(state: CardState, just_done: OperationResult | None) -> int | None:
-    """The newest movement, when it is young; whose it is, `reverse` judges."""
+def _undo_id(till: TillSession, state: CardState, just_done: OperationResult | None) -> int | None:
+    """The newest movement, when it is young and whoever stands here did it."""
     if not state.history:
         return None
     last = state.history[0]
     young = services().loyalty.clock.now() - last.created_at < OWN_UNDO_WINDOW
     mine = just_done is None or just_done.operation_id == last.operation_id
-    return last.operation_id if last.reversible and young and mine else None
+    own = last.staff_id == till.staff_id
+    return last.operation_id if last.reversible and young and mine and own else None
 
 
 def _ago(moment: datetime | None) -> str:

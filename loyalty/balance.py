@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from common.actor import ActorKind
 from ledger import reasons
 from ledger.accounts import OperationKind
 from ledger.terms import StampTerms, Terms

@@ -23,11 +23,6 @@ for (const button of $$("[data-print]")) button.addEventListener("click", () => 
 // The phone's navigation scrolls sideways: bring the present page into view.
 document.querySelector('.side nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
 
-// One open question at a time, and a click elsewhere closes it.
-document.addEventListener("click", (event) => {
-  for (const open of $$("details.confirm[open]")) if (!open.contains(event.target)) open.open = false;
-});
-
 // --- the card editor ---
 
 const look = document.getElementById("look");

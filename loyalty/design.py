@@ -25,7 +25,7 @@ from passes.content import Content, Place, RewardLine
 from passes.design import Design, ImageName, Upload, check_design
 from passes.images import Rendered, default_images, inspect_upload, render_logo, render_strip
 from passes.web_card import CardView, card_view
-from storage.faces import next_reward, progress_words
+from storage.face_words import next_reward, progress_words
 from storage.programmes import StoredDesign
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 

@@ -13,19 +13,21 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, Update, and_, case, func, literal, select
+from sqlalchemy import Row, Update, case, func, literal, select
 
 from common.clock import to_micros
 from common.ids import new_id
 from storage import tables
 from storage.breakers import Breakers
+from storage.lagging import BEHIND_MAX, BehindLine, Channel, NextUpdate, behind, next_update
 from storage.scope import Scope
 from storage.types import UtcTime
+
+__all__ = ["BehindLine", "Channel", "Deliveries", "MassReason", "NextUpdate"]
 
 WAKE_CHANNEL: Final = "regulars_delivery"
 """The PostgreSQL channel that wakes workers; a hint, polling is the truth."""
@@ -34,7 +36,6 @@ COUNTER: Final = 0
 """The priority of a scan at the counter."""
 MASS: Final = 10
 """The priority of a change of many cards at once."""
-BEHIND_MAX: Final = 200
 
 
 # Driver SQL, because every earn ends here; `_bump` says the same for any set of cards.
@@ -55,14 +56,6 @@ where merchant_id = ? and pass_id = ?
 """
 
 
-class Channel(StrEnum):
-    """The ways out."""
-
-    APPLE = "apple"
-    GOOGLE_OBJECT = "google_object"
-    GOOGLE_CLASS = "google_class"
-
-
 class MassReason(StrEnum):
     """Why many cards change at once."""
 
@@ -70,37 +63,6 @@ class MassReason(StrEnum):
     TERMS = "terms"
     CERTIFICATE = "certificate"
     RESTORE = "restore"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehindLine:
-    """A target that does not show the present yet, for the console.
-
-    `since` is the commit time of the oldest change it lacks, `due_at` the next try; `why` is the
-    code of what held it up last (`pace`, an outcome's reason), empty when nothing did;
-    `breaker` says why nothing is sent on this merchant's channel at all.
-    """
-
-    delivery_id: int
-    channel: Channel
-    pass_id: int | None
-    member_id: int | None
-    since: datetime
-    due_at: datetime
-    parked: bool
-    attempts: int
-    why: str
-    breaker: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextUpdate:
-    """When a card's phones are told next: `waits` is `pace`, `retry`, `breaker` or `soon`."""
-
-    channel: Channel
-    due_at: datetime
-    waits: str
-    why: str
 
 
 class Deliveries:
@@ -258,71 +220,11 @@ class Deliveries:
 
     def behind(self, *, limit: int = BEHIND_MAX) -> list[BehindLine]:
         """Targets that do not show the present, the longest waiting first."""
-        delivery, wallet_pass, breaker = tables.delivery, tables.wallet_pass, tables.breaker
-        rows = self._scope.execute(
-            self._scope.select(
-                delivery,
-                delivery.c.id,
-                delivery.c.channel,
-                delivery.c.pass_id,
-                wallet_pass.c.member_id,
-                delivery.c.wanted_at,
-                delivery.c.due_at,
-                delivery.c.state,
-                delivery.c.attempts,
-                delivery.c.last_error,
-                breaker.c.reason,
-            )
-            .outerjoin(wallet_pass, _same(delivery, wallet_pass, "pass_id"))
-            .outerjoin(breaker, _breaks(delivery, breaker))
-            .where(delivery.c.wanted_revision > delivery.c.delivered_revision)
-            .order_by(delivery.c.wanted_at)
-            .limit(min(limit, BEHIND_MAX))
-        )
-        return [
-            BehindLine(
-                delivery_id=row.id,
-                channel=Channel(row.channel),
-                pass_id=row.pass_id,
-                member_id=row.member_id,
-                since=row.wanted_at,
-                due_at=row.due_at,
-                parked=row.state == "parked",
-                attempts=row.attempts,
-                why=row.last_error or "",
-                breaker=row.reason or "",
-            )
-            for row in rows
-        ]
+        return behind(self._scope, limit=limit)
 
     def next_update(self, pass_id: int) -> NextUpdate | None:
         """The next message about this card, with what it waits for; None when none is due."""
-        delivery, breaker = tables.delivery, tables.breaker
-        row = self._scope.execute(
-            self._scope.select(
-                delivery,
-                delivery.c.channel,
-                delivery.c.due_at,
-                delivery.c.last_error,
-                breaker.c.reason,
-            )
-            .outerjoin(breaker, _breaks(delivery, breaker))
-            .where(
-                delivery.c.pass_id == pass_id,
-                delivery.c.wanted_revision > delivery.c.delivered_revision,
-                delivery.c.state == "open",
-            )
-            .order_by(delivery.c.due_at)
-            .limit(1)
-        ).first()
-        if row is None:
-            return None
-        return NextUpdate(
-            channel=Channel(row.channel),
-            due_at=row.due_at,
-            waits=_waits(row.last_error, row.reason),
-            why=row.reason or row.last_error or "",
-        )
+        return next_update(self._scope, pass_id)
 
     def wake(self) -> None:
         """Wake the workers when this transaction commits (SQLite's worker sees the commit)."""
@@ -411,20 +313,3 @@ class Deliveries:
             .where(table.c.id == pass_id)
             .scalar_subquery()
         )
-
-
-def _same(delivery: Table, other: Table, column: str) -> Any:
-    return and_(other.c.merchant_id == delivery.c.merchant_id, other.c.id == delivery.c[column])
-
-
-def _breaks(delivery: Table, breaker: Table) -> Any:
-    wallet = case((delivery.c.channel == Channel.APPLE, "apple"), else_="google")
-    return and_(breaker.c.merchant_id == delivery.c.merchant_id, breaker.c.channel == wallet)
-
-
-def _waits(last_error: str | None, breaker: str | None) -> str:
-    if breaker:
-        return "breaker"
-    if last_error == "pace":
-        return "pace"
-    return "retry" if last_error else "soon"

@@ -9,24 +9,23 @@ differ. Not here: how a wallet spells it (passes), signing it. Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
 from sqlalchemy import Row, and_, func, select
 
 from common.errors import NotFound
 from common.i18n import gettext as _
-from common.i18n import ngettext, use_language
-from ledger import reasons
-from ledger.terms import PointsTerms, StampTerms, Terms, explain, terms_from_document
+from common.i18n import use_language
+from ledger.terms import StampTerms, Terms, explain, terms_from_document
 from passes.content import Content, Place, RewardLine
 from passes.design import Design, ImageName, from_document
 from signing.keyring import Keyring
 from signing.tokens import barcode_token, card_link_token
 from storage import tables
+from storage.face_words import movement, next_reward, progress_words
 from storage.records import columns, record_of
 from storage.unit_of_work import UnitOfWork
 from storage.wallet_passes import WalletPass
@@ -347,7 +346,7 @@ def _content(
             next_reward=next_reward(lines),
             rewards=lines[:REWARDS_MAX],
             rules=explain(programme.terms),
-            history=tuple(_movement(row, shop.time_zone, holder.language) for row in movements),
+            history=tuple(movement(row, shop.time_zone, holder.language) for row in movements),
             places=shop.places,
             message="",
             card_link=f"{shop.public_url}/m/{link}",
@@ -357,54 +356,3 @@ def _content(
 
 def _reward_lines(rewards: Sequence[tuple[str, int]], balance: int) -> tuple[RewardLine, ...]:
     return tuple(RewardLine(name=name, cost=cost, due=cost <= balance) for name, cost in rewards)
-
-
-def next_reward(rewards: Sequence[RewardLine]) -> RewardLine | None:
-    """The dearest reward that is ready, else the cheapest that is not; `rewards` cheapest first."""
-    due = [line for line in rewards if line.due]
-    if due:
-        return due[-1]
-    return rewards[0] if rewards else None
-
-
-def progress_words(terms: Terms, rewards: Sequence[RewardLine], *, balance: int, carry: int) -> str:
-    """How far the next reward is, and what is carried, in the current language."""
-    ahead = next((line for line in rewards if not line.due), None)
-    parts = []
-    if ahead is not None:
-        missing = ahead.cost - balance
-        parts.append(
-            ngettext(
-                "%(number)d more stamp: %(reward)s",
-                "%(number)d more stamps: %(reward)s",
-                missing,
-                reward=ahead.name,
-            )
-            if isinstance(terms, StampTerms)
-            else ngettext(
-                "%(number)d more point: %(reward)s",
-                "%(number)d more points: %(reward)s",
-                missing,
-                reward=ahead.name,
-            )
-        )
-    if isinstance(terms, PointsTerms) and carry:
-        parts.append(reasons.carried(carry, terms.currency, terms.points))
-    return "\n".join(parts)
-
-
-def _movement(row: Row[Any], time_zone: ZoneInfo, language: str) -> str:
-    """One line of the history: what, where, and the day by the shop's clock."""
-    what = _short(row.reason, row.reward_name or "")
-    day = format_date(
-        row.created_at.astimezone(time_zone).date(),
-        format="medium",
-        locale=language.replace("-", "_"),
-    )
-    return ", ".join(part for part in (what, row.location_name, day) if part)
-
-
-def _short(reason: Mapping[str, Any], reward_name: str) -> str:
-    said = reasons.sentences(reason, reward_name=reward_name)
-    explained = said[1:2] if reason["rule"] in {"reward", "reverse"} else ()
-    return ", ".join((said[0], *explained))

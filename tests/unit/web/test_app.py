@@ -93,6 +93,21 @@ def test_forged_forwarded_headers_change_nothing_without_a_proxy() -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"), [("192.168.1.9", 403), ("127.0.0.1, 192.168.1.9", 403), ("127.0.0.1", 200)]
+)
+def test_behind_one_proxy_only_the_last_hop_is_believed(sent: str, status: int) -> None:
+    app = an_app(public_url="http://cards.example", proxy_hops=1)
+    app.view_functions["console.home"] = lambda: "in"
+    app.before_request_funcs["console"] = []
+
+    answer = app.test_client().get(
+        "/console/", headers={"Host": "cards.example", "X-Forwarded-For": sent}
+    )
+
+    assert answer.status_code == status
+
+
 def test_every_answer_carries_the_headers() -> None:
     for path in ("/livez", "/refuse", "/crash", "/nowhere", "/static/regulars.css"):
         answer = get(an_app(), path)

@@ -109,7 +109,7 @@ def _document(
         **_issuer(texts, identity.pass_type_identifier, identity.team_identifier),
         **_look(design.background_colour, design.foreground_colour, design.label_colour),
         **_options(design.apple),
-        **_language_texts(texts, content.language),
+        "description": pass_description(texts, content.language),
         "serialNumber": content.serial_number,
         "webServiceURL": identity.web_service_url,
         "authenticationToken": identity.authentication_token,
@@ -132,6 +132,19 @@ def _document(
         if identity.nfc and design.apple.nfc_public_key:
             document["nfc"] = _nfc(design.apple, face.barcode)
     return document
+
+
+@lru_cache(maxsize=512)
+def pass_description(texts: Texts, language: str) -> str:
+    """What VoiceOver says of the card."""
+    with use_language(language):
+        return _("%(programme)s card", programme=texts.programme_name)
+
+
+def location_texts(places: tuple[Place, ...], nearby_text: str) -> list[str]:
+    """What the lock screen says near each branch; `%` in the owner's text is the branch's name."""
+    named = [place.name for place in places[: model.LOCATIONS_MAX]]
+    return [nearby_text.replace("%", name) if nearby_text else name for name in named]
 
 
 def rgb(colour: str) -> str:
@@ -164,13 +177,6 @@ def _look(background: str, foreground: str, label: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=512)
-def _language_texts(texts: Texts, language: str) -> dict[str, Any]:
-    with use_language(language):
-        said = _("%(programme)s card", programme=texts.programme_name)
-    return {"description": said}
-
-
-@lru_cache(maxsize=512)
 def _options(options: AppleOptions) -> dict[str, Any]:
     """What the owner chose in the advanced part; nothing for nothing."""
     chosen: dict[str, Any] = {
@@ -199,14 +205,10 @@ def _validity(content: Content) -> dict[str, Any]:
 
 @lru_cache(maxsize=512)
 def _locations(places: tuple[Place, ...], nearby_text: str) -> list[dict[str, Any]]:
-    """The branches, with what the lock screen says near each; `%` stands for its name."""
+    said = location_texts(places, nearby_text)
     return [
-        model.Location(
-            place.latitude,
-            place.longitude,
-            relevant_text=nearby_text.replace("%", place.name) if nearby_text else place.name,
-        ).json_dict()
-        for place in places[: model.LOCATIONS_MAX]
+        model.Location(place.latitude, place.longitude, relevant_text=text).json_dict()
+        for place, text in zip(places, said, strict=False)
     ]
 
 

@@ -139,16 +139,20 @@ class AppleFace(NamedTuple):
         }
 
 
-def apple_face(design: Design, content: Content) -> AppleFace:
-    """What the card shows, in the member's language."""
-    texts = design.texts(content.language)
-    with use_language(content.language):
-        found = _values(content, _frames(texts, content.language))
+def apple_face(design: Design, content: Content, *, language: str = "") -> AppleFace:
+    """What the card shows, in the member's language or another one.
+
+    Sentences that come ready in `content` stay in the member's language.
+    """
+    language = language or content.language
+    texts = design.texts(language)
+    with use_language(language):
+        found = _values(content, _frames(texts, language))
     zones = _ORDERS[design.apple.style, design.draws_stamps(content.goal)]
     placed = [
         tuple([found[key] for key in zones.get(zone, ()) if key in found]) for zone in _IN_FRONT
     ]
-    contact = _contact(texts, content.language, design.website, design.phone, design.email)
+    contact = _contact(texts, language, design.website, design.phone, design.email)
     return AppleFace(
         logo_text="" if Upload.LOGO in design.source_images else texts.programme_name,
         header=placed[0],

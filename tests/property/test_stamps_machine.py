@@ -226,7 +226,8 @@ class Stamping(RuleBasedStateMachine):
         """Claims are held while the clock and everybody else go on."""
         self.held.append(self.claim())
 
-    @precondition(lambda self: self.held)
+    # Settling would wait for the writers, which are this very thread.
+    @precondition(lambda self: self.held and not self.writers)
     @rule()
     def thaw_a_worker(self) -> None:
         self.deliver(self.held.pop(0))
@@ -288,6 +289,8 @@ class Stamping(RuleBasedStateMachine):
     @rule(card=st.integers(0, CARDS - 1), phone=st.integers(0, 1))
     def unregister(self, card: int, phone: int) -> None:
         owner = self.phone(phone)
+        if card in self.writers:
+            return
         unregister(self.ctx, self.known(card), library_identifier=owner.library)
         serial = self.cards[card][2]
         owner.registered.discard(serial)
@@ -300,15 +303,14 @@ class Stamping(RuleBasedStateMachine):
         self.ask_as(self.phone(phone), lost=lost)
 
     def ask_as(self, phone: Phone, *, lost: bool) -> None:
+        if phone.registered & {self.cards[card][2] for card in self.writers}:
+            phone.must_ask = True  # the answer would wait for the writer, which is this thread
+            return
         changes = changed_serials(
             self.ctx, self.topic, library_identifier=phone.library, tag=phone.tag
         )
         if lost:
             phone.must_ask = True
-            return
-        busy = {self.cards[card][2] for card in self.writers}
-        if changes is not None and busy & set(changes.serial_numbers):
-            phone.must_ask = True  # its fetch would wait for the writer; it asks again instead
             return
         phone.must_ask = False
         if changes is None:

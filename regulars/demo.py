@@ -16,6 +16,7 @@ from common.actor import SYSTEM
 from common.errors import ConfigurationError
 from loyalty.apple_certificate import install_certificate
 from loyalty.context import Loyalty
+from loyalty.design import save_picture
 from loyalty.google_account import install_google_account
 from loyalty.merchants import NewMerchant, add_merchant, list_merchants
 from loyalty.owners import add_owner
@@ -26,7 +27,8 @@ from loyalty.rewards import add_reward
 from loyalty.sign_in import make_owner_link
 from loyalty.staff import add_staff, set_pin
 from loyalty.tills import add_till
-from passes.design import Design
+from passes.design import Design, Upload
+from regulars.demo_picture import demo_strip
 from regulars.installation import Installation, create_installation, public_url
 from regulars.settings import Settings
 from regulars.shop import first_terms
@@ -154,6 +156,7 @@ def _add_programme(ctx: Loyalty, merchant_id: int) -> None:
         actor=SYSTEM,
     )
     add_reward(ctx, merchant_id, programme_id, slug="coffee", name="Coffee", cost=10, actor=SYSTEM)
+    save_picture(ctx, merchant_id, programme_id, Upload.STRIP, demo_strip(), actor=SYSTEM)
     publish(ctx, merchant_id, programme_id, actor=SYSTEM)
 
 

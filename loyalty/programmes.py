@@ -92,7 +92,7 @@ def add_programme(
     check_terms(terms)
     programme_id = new_id()
     # Pictures are drawn before the transaction: they take long, and only the name shows on them.
-    look = design or Design(programme_name=name.strip(), organization_name=name.strip())
+    look = design or _first_look(name.strip(), terms)
     check_design(look)
     drawn = default_images(look)
     new = _programme(ctx, programme_id, slug=slug, name=name, unit=unit_of(terms))
@@ -109,6 +109,11 @@ def add_programme(
         return programme_id
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def _first_look(name: str, terms: Terms) -> Design:
+    label = _("Stamps") if isinstance(terms, StampTerms) else _("Points")
+    return Design(programme_name=name, organization_name=name, balance_label=label)
 
 
 def free_slug(ctx: Loyalty, merchant_id: int, name: str) -> str:

@@ -116,7 +116,7 @@ def test_an_answer_that_never_came_is_asked_for_again_with_the_same_key(
         page.fill("#amount", "12.40")
         page.click("text=Collect")
 
-        expect(page.locator("text=Nothing is lost")).to_be_visible()
+        expect(page.locator("text=It is not known yet")).to_be_visible()
         page.reload()
         page.get_by_role("button", name="Send again").click()
         expect(page.locator("[data-headline]")).to_have_text("+12 points")

@@ -132,6 +132,8 @@ function unanswered(action, body, form) {
     forget();
     clearStage();
   });
+  // A look-up changes nothing; only what carries a key may have happened.
+  note.querySelector(body.has("key") ? "[data-looked-up]" : "[data-kept]").remove();
   stage.replaceChildren(note);
   main.classList.add("has-card");
 }

@@ -23,13 +23,7 @@ from delivery.apple_lane import again, by_merchant
 from delivery.desk import Desk
 from delivery.google_client import GoogleClient
 from delivery.outcomes import Answer, Outcome
-from passes.google import (
-    GoogleIdentity,
-    class_patch,
-    loyalty_class,
-    loyalty_object,
-    object_patch,
-)
+from passes.google import loyalty_object, object_patch
 from storage import claims as settle
 from storage.breakers import Breakers
 from storage.claims import Claim, Claims, Settlement
@@ -124,7 +118,7 @@ class GoogleLane:
 
     def _object_letter(self, home: GoogleHome, claim: Claim, face: Face) -> _Letter:
         identity = home.identity(face.wallet_pass.programme_id, face.wallet_pass)
-        patch = object_patch(face.design, face.content)
+        patch = object_patch(face.design, face.content, identity)
         balance = face.content.balance
         notified = recent(claim.facts.get("notified"), self._desk.clock.now())
         notifies = (
@@ -136,7 +130,7 @@ class GoogleLane:
             revision=face.wallet_pass.revision,
             insert=loyalty_object(face.design, face.content, identity),
             patch={**patch, "notifyPreference": "NOTIFY_ON_UPDATE"} if notifies else patch,
-            class_insert=_class_document(home, face, identity),
+            class_insert=home.class_document(face.design, identity),
             facts={"sent": digest_of(patch), "balance": balance, "notified": notified},
             notifies=notifies,
         )
@@ -235,23 +229,13 @@ def _class_letter(work: UnitOfWork, home: GoogleHome, claim: Claim) -> _Letter:
     if published is None:
         raise NotFound
     identity = home.identity(programme_id)
-    facts = {"language": home.merchant.language, "country_code": home.merchant.country}
     return _Letter(
         claim=claim,
         revision=claim.wanted_revision,
-        insert=loyalty_class(published.design, identity, **facts),
-        patch=class_patch(published.design, identity, **facts),
+        insert=home.class_document(published.design, identity),
+        patch=home.class_patch(published.design, identity),
         class_insert={},
         facts={},
-    )
-
-
-def _class_document(home: GoogleHome, face: Face, identity: GoogleIdentity) -> dict[str, Any]:
-    return loyalty_class(
-        face.design,
-        identity,
-        language=home.merchant.language,
-        country_code=home.merchant.country,
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 from common.errors import NotFound, Unavailable
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
-from passes.google import GoogleIdentity, loyalty_class, loyalty_object
+from passes.google import loyalty_object
+from passes.google_parts import GoogleIdentity
 from signing.google_jwt import save_jwt, stored_service_account
 from signing.sealing import unseal
 from storage.deliveries import Channel
@@ -87,12 +88,7 @@ def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
         programme_id=card.programme_id,
         revision=face.wallet_pass.revision,
         current=current,
-        class_document=loyalty_class(
-            face.design,
-            identity,
-            language=home.merchant.language,
-            country_code=home.merchant.country,
-        ),
+        class_document=home.class_document(face.design, identity),
         object_document=loyalty_object(face.design, face.content, identity),
     )
 

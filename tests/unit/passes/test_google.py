@@ -81,7 +81,7 @@ def test_a_voided_card_is_inactive_without_a_barcode():
 
     assert document["state"] == "INACTIVE"
     assert "barcode" not in document
-    assert object_patch(a_design(), a_content(voided=True))["barcode"] is None
+    assert object_patch(a_design(), a_content(voided=True), IDENTITY)["barcode"] is None
 
 
 def test_the_barcode_holds_the_token_and_shows_the_member_number():
@@ -112,12 +112,13 @@ def test_texts_keep_to_googles_lengths():
     assert modules(document)["history"]["body"].splitlines()[0] == "line 0"
 
 
-def test_at_most_ten_places_are_sent():
+def test_branches_stand_on_the_class_ten_at_most():
     places = tuple(Place(name="x", latitude=n, longitude=n) for n in range(12))
 
-    sent = loyalty_object(a_design(), a_content(places=places), IDENTITY)["merchantLocations"]
+    sent = loyalty_class(a_design(), IDENTITY, places=places)["merchantLocations"]
 
     assert len(sent) == 10
+    assert "merchantLocations" not in loyalty_object(a_design(), a_content(), IDENTITY)
 
 
 def test_a_patch_names_everything_so_that_an_older_state_cannot_shine_through():
@@ -133,14 +134,20 @@ def test_a_patch_names_everything_so_that_an_older_state_cannot_shine_through():
     )
     full = a_content(message="News", expires_at=datetime(2027, 1, 31, tzinfo=UTC))
 
-    emptied, filled = object_patch(a_design(), bare), object_patch(a_design(), full)
+    emptied, filled = (
+        object_patch(a_design(), bare, IDENTITY),
+        object_patch(a_design(), full, IDENTITY),
+    )
 
     assert emptied.keys() == filled.keys()
     assert emptied["textModulesData"] == []
     assert emptied["merchantLocations"] == []
     assert emptied["secondaryLoyaltyPoints"] is None
     assert emptied["validTimeInterval"] is None
-    assert filled["validTimeInterval"] == {"end": {"date": "2027-01-31T00:00:00+00:00"}}
+    assert filled["validTimeInterval"] == {
+        "start": None,
+        "end": {"date": "2027-01-31T00:00:00+00:00"},
+    }
     assert not emptied.keys() & {"id", "classId"}
 
 

@@ -28,7 +28,7 @@ def test_googles_own_way_of_writing_is_no_difference():
 
 
 def test_a_patch_is_compared_too_and_null_means_gone():
-    patch = object_patch(a_design(), a_content(voided=True))
+    patch = object_patch(a_design(), a_content(voided=True), a_google_identity())
 
     assert set(differences(patch, as_google_returns(SENT))) == {"state", "barcode"}
 

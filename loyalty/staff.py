@@ -89,7 +89,7 @@ def set_pin(ctx: Loyalty, merchant_id: int, staff_id: int, pin: str, *, actor: A
     complaint = pin_complaint(pin)
     if complaint:
         raise InvalidInput(complaint, field="pin")
-    _refuse_taken(ctx, merchant_id, staff_id, pin)
+    refuse_taken_pin(ctx, merchant_id, staff_id, pin)
     hashed = hash_pin(ctx.keyring, pin, merchant_id=merchant_id, staff_id=staff_id)
 
     def action(work: UnitOfWork) -> None:
@@ -155,6 +155,22 @@ def read_staff(ctx: Loyalty, merchant_id: int, staff_id: int) -> Staff:
         return work.places.staff(staff_id)
 
 
+def refuse_taken_pin(ctx: Loyalty, merchant_id: int, staff_id: int, pin: str) -> None:
+    """The PIN alone picks the person, so two people cannot have the same one.
+
+    Raises:
+        InvalidInput: somebody else who works here has it.
+    """
+    others = [one for one in list_staff(ctx, merchant_id) if one.id != staff_id]
+    for one in others[:STAFF_MAX]:
+        if (
+            one.pin_hash is not None
+            and one.disabled_at is None
+            and verify_pin(ctx.keyring, one.pin_hash, pin, merchant_id=merchant_id, staff_id=one.id)
+        ):
+            raise InvalidInput(_("Choose another PIN; this one cannot be used."), field="pin")
+
+
 def _checked(name: str, role: str) -> str:
     found = []
     cleaned = ""
@@ -169,18 +185,6 @@ def _checked(name: str, role: str) -> str:
     if found:
         raise InvalidInputs(found)
     return cleaned
-
-
-def _refuse_taken(ctx: Loyalty, merchant_id: int, staff_id: int, pin: str) -> None:
-    # The PIN alone picks the person, so two people cannot have the same one.
-    others = [one for one in list_staff(ctx, merchant_id) if one.id != staff_id]
-    for one in others[:STAFF_MAX]:
-        if (
-            one.pin_hash is not None
-            and one.disabled_at is None
-            and verify_pin(ctx.keyring, one.pin_hash, pin, merchant_id=merchant_id, staff_id=one.id)
-        ):
-            raise InvalidInput(_("Choose another PIN; this one cannot be used."), field="pin")
 
 
 def _note(work: UnitOfWork, actor: Actor, action: str, staff_id: int, **detail: str) -> None:

@@ -5,7 +5,7 @@ Not done here: pairing a device (tills.py), cookies (web).
 Rules (reliability C2, DESIGN 8):
 - A PIN works only on a paired device. No list of people is shown before it: the PIN alone picks.
 - Argon2 is bounded: signing runs two hashes at once, a try is refused before hashing when the
-  till's bucket is empty, and at most STAFF_TRIED_MAX people are compared.
+  till's bucket is empty, and at most STAFF_MAX people are compared.
 - Five wrong tries in a row, then one every half minute; forty wrong ones a day on one till. A
   right PIN returns only its own token, so knowing one PIN does not buy guesses at another.
 - The till locks IDLE after the last thing that was done.
@@ -22,6 +22,7 @@ from common.actor import Actor, ActorKind
 from common.errors import InvalidInput, NotFound, NotSignedIn, TooMany
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.staff import PIN_PURPOSE, STAFF_MAX, refuse_taken_pin
 from signing.passwords import hash_pin, pin_complaint, verify_pin
 from signing.tokens import token_hash
 from storage.places import Staff
@@ -29,14 +30,12 @@ from storage.sessions import OneTimeLink, Session
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 IDLE: Final = timedelta(minutes=5)
-STAFF_TRIED_MAX: Final = 60
 WRONG_IN_A_ROW: Final = 5
 WRONG_REFILL_PER_S: Final = 1 / 30
 WRONG_A_DAY: Final = 40
 _DAY_S: Final = 86_400
 _TOUCH_AFTER: Final = timedelta(seconds=30)
 _KIND: Final = "till"
-_PIN_PURPOSE: Final = "staff_pin"
 MANAGER: Final = "manager"
 
 
@@ -222,7 +221,7 @@ def choose_pin(ctx: Loyalty, token: str, pin: str) -> None:
     complaint = pin_complaint(pin)
     if complaint:
         raise InvalidInput(complaint, field="pin")
-    _refuse_taken_pin(ctx, link, pin)
+    refuse_taken_pin(ctx, link.merchant_id, link.subject_id, pin)
     hashed = hash_pin(ctx.keyring, pin, merchant_id=link.merchant_id, staff_id=link.subject_id)
 
     def store(work: UnitOfWork) -> None:
@@ -293,7 +292,7 @@ def _person_of_pin(
     with open_work(ctx.database, till.merchant_id, clock=ctx.clock, writing=False) as work:
         everybody = work.places.all_staff()
     candidates = [one for one in everybody if _may_try(one) and accept(one)]
-    for staff in candidates[:STAFF_TRIED_MAX]:
+    for staff in candidates[:STAFF_MAX]:
         if staff.pin_hash and verify_pin(
             ctx.keyring, staff.pin_hash, pin, merchant_id=till.merchant_id, staff_id=staff.id
         ):
@@ -343,17 +342,6 @@ def _pin_link(ctx: Loyalty, token: str) -> OneTimeLink:
     with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
         link = work.sessions.link(token_hash(token))
         now = work.clock.now()
-    if link is None or link.purpose != _PIN_PURPOSE or link.spent_at or link.expires_at <= now:
+    if link is None or link.purpose != PIN_PURPOSE or link.spent_at or link.expires_at <= now:
         raise PinLinkSpent(_("This link has been used or has run out. Ask for a new one."))
     return link
-
-
-def _refuse_taken_pin(ctx: Loyalty, link: OneTimeLink, pin: str) -> None:
-    # The PIN alone picks the person, so two people cannot have the same one.
-    with open_work(ctx.database, link.merchant_id, clock=ctx.clock, writing=False) as work:
-        others = [one for one in work.places.all_staff() if one.id != link.subject_id]
-    for staff in [one for one in others if _may_try(one)][:STAFF_TRIED_MAX]:
-        if staff.pin_hash and verify_pin(
-            ctx.keyring, staff.pin_hash, pin, merchant_id=link.merchant_id, staff_id=staff.id
-        ):
-            raise InvalidInput(_("Choose another PIN; this one cannot be used."), field="pin")

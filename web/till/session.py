@@ -41,7 +41,8 @@ def keep_token(response: Response, token: str) -> None:
         path="/",
         secure=services().settings.https,
         httponly=True,
-        samesite="Strict",
+        # Not Strict: who follows a link to the till would then stand before an unpaired device.
+        samesite="Lax",
     )
 
 

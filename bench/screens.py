@@ -190,10 +190,10 @@ def compose() -> None:
     card = Image.open(FOLDER / "card-phone-light.png").convert("RGB").crop((0, 0, 780, 1500))
     sheet = Image.new("RGB", (1600, 960), "#eef0ec")
     place(sheet, console.resize((1120, 752), Image.Resampling.LANCZOS), (40, 60))
-    place(sheet, till.resize((338, 650), Image.Resampling.LANCZOS), (880, 270))
-    place(sheet, card.resize((338, 650), Image.Resampling.LANCZOS), (1230, 180))
+    place(sheet, till.resize((338, 650), Image.Resampling.LANCZOS), (470, 280))
+    place(sheet, card.resize((338, 650), Image.Resampling.LANCZOS), (1226, 190))
     README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(colors=255, dither=Image.Dither.NONE).save(README_PICTURE, optimize=True)
+    sheet.quantize(colors=256, dither=Image.Dither.FLOYDSTEINBERG).save(README_PICTURE, optimize=True)
 
 
 def place(sheet: Image.Image, picture: Image.Image, at: tuple[int, int], radius: int = 18) -> None:

@@ -92,6 +92,10 @@ class Merchants:
         """Set the scope's merchant `active` or `suspended`."""
         self._set(status=status)
 
+    def set_facts(self, *, name: str, privacy_url: str, sale_max_minor: int) -> None:
+        """Store what the owner may change of the scope's merchant."""
+        self._set(name=name, privacy_url=privacy_url, sale_max_minor=sale_max_minor)
+
     def set_google_account(self, account_id: int | None) -> None:
         """Say which Google account speaks for the scope's merchant."""
         self._set(google_account_id=account_id)

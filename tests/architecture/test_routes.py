@@ -143,6 +143,8 @@ ROWS: dict[str, Row] = {
     "console.remove_till": CONSOLE_PAGE,
     "console.setup": CONSOLE_PAGE,
     "console.settings": CONSOLE_PAGE,
+    "console.shop": CONSOLE_PAGE,
+    "console.change_the_shop": OWNERS_PAGE,
     "console.password_page": CONSOLE_PAGE,
     "console.change_password": CONSOLE_PAGE,
     "console.end_one_session": CONSOLE_PAGE,

@@ -205,3 +205,33 @@ def test_who_serves_another_shop_is_not_let_in_by_this_one(owner, app, ctx):
     owner.send("/console/people/new", name="Max", email="max@example.com")
 
     assert "cannot be added here" in owner.page
+
+
+def test_owner_changes_the_shops_facts(owner):
+    owner.get("/console/shop")
+
+    owner.send(
+        "/console/shop", name="Corner", privacy_url="https://c.example/privacy", sale_max="250,00"
+    )
+
+    assert "Corner" in owner.page
+    assert "€250.00" in owner.page
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"name": "", "sale_max": "1"}, "name"),
+        ({"name": "A", "sale_max": "1e9"}, "sale_max"),
+        ({"name": "A", "sale_max": "1", "privacy_url": "javascript:alert(1)"}, "privacy_url"),
+        ({"name": "A", "sale_max": "1", "privacy_url": "https://"}, "privacy_url"),
+        ({"name": "A", "sale_max": "1", "privacy_url": 'https://a.example/">'}, "privacy_url"),
+    ],
+)
+def test_impossible_facts_are_refused_at_their_field(owner, values, field):
+    owner.get("/console/shop")
+
+    owner.send("/console/shop", **values)
+
+    assert owner.status == 422
+    assert f'id="{field}-error"' in owner.page

@@ -19,6 +19,7 @@ from web.console import (
     publishing,
     rules,
     setup,
+    shop,
     staff,
     tills,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "publishing",
     "rules",
     "setup",
+    "shop",
     "staff",
     "tills",
 ]

@@ -28,6 +28,7 @@ ACTIONS: Final = {
     "manager.remove": mark("Manager removed"),
     "member.lost_card": mark("Lost card replaced"),
     "merchant.add": mark("Shop added"),
+    "merchant.change": mark("Shop's facts changed"),
     "owner.add": mark("Owner added"),
     "person.password": mark("Password changed"),
     "person.second_factor_off": mark("Second factor turned off"),

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from common.errors import InvalidInput
 from common.i18n import gettext as _
 from ledger.terms import StampTerms
-from loyalty.design import WORDS, preview, read_draft, remove_picture, save_picture, save_words
+from loyalty.design import preview, read_draft, remove_picture, save_picture, save_words
+from loyalty.design_words import is_word
 from loyalty.programmes import (
     ProgrammeView,
     add_programme,
@@ -36,7 +37,7 @@ def cards() -> ResponseReturnValue:
     """The programmes; straight on to the only one."""
     who = signed_in()
     programmes = list_programmes(services().loyalty, who.merchant_id)
-    if len(programmes) == 1:
+    if len(programmes) == 1 and "all" not in request.args:
         return redirect(url_for("console.card", programme_id=programmes[0].id), code=303)
     return page("cards.html", programmes=programmes)
 
@@ -71,7 +72,7 @@ def add_card() -> ResponseReturnValue:
 def card(programme_id: int) -> ResponseReturnValue:
     """The form with the preview."""
     draft = read_draft(services().loyalty, signed_in().merchant_id, programme_id)
-    return _look(programme_id, shown({name: getattr(draft.design, name) for name in WORDS}))
+    return _look(programme_id, shown(draft.words))
 
 
 @blueprint.post("/cards/<id:programme_id>")
@@ -96,7 +97,7 @@ def preview_card(programme_id: int) -> ResponseReturnValue:
     return render_template("console/preview.html", view=_view(programme_id, sent_words()))
 
 
-@blueprint.post("/cards/<id:programme_id>/<any(logo, strip):role>")
+@blueprint.post("/cards/<id:programme_id>/<any(logo, strip, thumbnail, poster):role>")
 @limit_body(UPLOAD_BYTES_MAX)
 def upload(programme_id: int, role: str) -> ResponseReturnValue:
     """Take a picture, judge it and draw it in every size."""
@@ -109,8 +110,7 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
     except InvalidInput as error:
         if wants_json():
             return answer(error)
-        design = read_draft(ctx, who.merchant_id, programme_id).design
-        values = {name: getattr(design, name) for name in WORDS}
+        values = read_draft(ctx, who.merchant_id, programme_id).words
         return _look(programme_id, Form(values=values, errors=refused(error).errors)), error.status
     if wants_json():
         return jsonify(picture=role)
@@ -119,7 +119,7 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/cards/<id:programme_id>/<any(logo, strip):role>/remove")
+@blueprint.post("/cards/<id:programme_id>/<any(logo, strip, thumbnail, poster):role>/remove")
 def remove(programme_id: int, role: str) -> ResponseReturnValue:
     """Take a picture off the card."""
     who = signed_in()
@@ -131,7 +131,7 @@ def remove(programme_id: int, role: str) -> ResponseReturnValue:
 
 def sent_words() -> dict[str, str]:
     """The words and colours of the sent form."""
-    return {name: text(name) for name in WORDS if name in request.form}
+    return {name: text(name) for name in request.form if is_word(name)}
 
 
 def programme_of(programme_id: int) -> ProgrammeView:
@@ -142,7 +142,7 @@ def programme_of(programme_id: int) -> ProgrammeView:
 def _look(programme_id: int, form: Form) -> str:
     who = signed_in()
     programme = programme_of(programme_id)
-    words = {name: form.value(name) for name in WORDS if name in form.values}
+    words = {name: form.value(name) for name in form.values if is_word(name)}
     return page(
         "card.html",
         form=form,

@@ -142,6 +142,7 @@ ROWS: dict[str, Row] = {
     "console.this_device": CONSOLE_PAGE,
     "console.remove_till": CONSOLE_PAGE,
     "console.setup": CONSOLE_PAGE,
+    "console.complaints": CONSOLE_PAGE,
     "console.settings": CONSOLE_PAGE,
     "console.shop": CONSOLE_PAGE,
     "console.change_the_shop": OWNERS_PAGE,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from common.clock import from_micros, to_micros
+from common.clock import to_micros
 from common.errors import InvalidInput, NotFound, WalletError
 from delivery.apple_lane import again, by_merchant
 from delivery.desk import Desk
@@ -34,7 +34,7 @@ from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 CHANNEL: Final = "google"
 NO_ACCOUNT: Final = "no_account"
-DAY: Final = timedelta(hours=24)
+DAY_US: Final = 24 * 3600 * 1_000_000
 QUOTA: Final = "quotaExceeded"
 
 
@@ -218,9 +218,8 @@ def digest_of(document: Mapping[str, Any]) -> str:
 def recent(stamps: object, now: datetime) -> list[int]:
     """The notifications of the last 24 hours, in microseconds since 1970."""
     known = stamps if isinstance(stamps, list) else []
-    return [
-        one for one in known if isinstance(one, int) and timedelta() <= now - from_micros(one) < DAY
-    ]
+    now_us = to_micros(now)
+    return [one for one in known if isinstance(one, int) and now_us - DAY_US < one <= now_us]
 
 
 def _class_letter(work: UnitOfWork, home: GoogleHome, claim: Claim) -> _Letter:

@@ -96,7 +96,7 @@ def design_and_publish(live: LiveInstallation, page: Page) -> str:
     page.locator("input[name=background_colour]").fill("#123a5c")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("status").first).to_be_visible()
-    page.get_by_label("Strip").set_input_files(
+    page.get_by_label("Strip", exact=True).set_input_files(
         {"name": "strip.jpg", "mimeType": "image/jpeg", "buffer": a_picture()}
     )
     expect(page.get_by_role("button", name="Remove: Strip")).to_be_visible()

@@ -342,6 +342,18 @@ consent = _merchant_table(
     Index(None, "merchant_id", "member_id"),
 )
 
+# Who was erased, so that an older backup brings nobody back. It names nobody.
+erasure = Table(
+    "erasure",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _time("erased_at"),
+    PrimaryKeyConstraint("merchant_id", "member_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+)
+
 pass_type = _merchant_table(
     "pass_type",
     _required("identifier", Text, unique=True),
@@ -368,6 +380,26 @@ apple_certificate = _merchant_table(
     Index(None, "merchant_id", "pass_type_id"),
 )
 
+# A key made here whose certificate has not come back from Apple yet.
+apple_request = _merchant_table(
+    "apple_request",
+    _required("request_pem", Text),
+    _required("key_sealed", LargeBinary),
+    _required("public_sha256", Text),  # of the public key: how its certificate is known
+    _time("created_at"),
+    UniqueConstraint("merchant_id", "public_sha256"),
+)
+
+# A team's key for token-based pushes (.p8), used in place of the client certificate.
+apple_push_key = _merchant_table(
+    "apple_push_key",
+    _required("team_identifier", Text),
+    _required("key_identifier", Text),
+    _required("key_sealed", LargeBinary),
+    _time("created_at"),
+    UniqueConstraint("merchant_id", "team_identifier"),
+)
+
 google_account = Table(
     "google_account",
     metadata,
@@ -378,6 +410,35 @@ google_account = Table(
     _required("sandbox", Boolean),
     _time("created_at"),
     UniqueConstraint("issuer_id", "client_email"),
+)
+
+# The root keys of Google's callbacks, by the address they came from: a sandbox's never vouch for
+# a real account.
+google_keys = Table(
+    "google_keys",
+    metadata,
+    Column("address", Text, primary_key=True),
+    _required("keys", JsonText),  # the usable ones of the last good answer
+    Column("fetched_at", UtcTime),
+    Column("tried_at", UtcTime),
+    Column("wanted_at", UtcTime),  # a message came whose key is not among them
+)
+
+# Google's messages that were verified, each once; pruned when they can no longer be sent again.
+google_callback = Table(
+    "google_callback",
+    metadata,
+    _required("account_id", BigInteger),
+    _required("nonce_hash", LargeBinary),  # SHA-256
+    _required("class_id", Text),
+    _required("object_id", Text),
+    _required("event", Text),  # save | del | other
+    _required("known", Boolean),  # the object is a card of ours
+    _time("signed_until"),  # expTimeMillis
+    _time("received_at"),
+    PrimaryKeyConstraint("account_id", "nonce_hash"),
+    ForeignKeyConstraint(["account_id"], ["google_account.id"]),
+    Index(None, "received_at"),
 )
 
 # The card in a wallet: one per member and generation. `wallet_pass`, because `pass` is a keyword.
@@ -400,6 +461,7 @@ wallet_pass = _merchant_table(
     # When a phone last fetched a signed pass, and which revision it was given.
     _required("fetched_revision", BigInteger),
     Column("fetched_at", UtcTime),
+    Column("totp_last_step", BigInteger),  # a rotating code works once
     _time("created_at"),
     _to("programme_id", "programme"),
     _to("member_id", "member"),
@@ -407,6 +469,7 @@ wallet_pass = _merchant_table(
     UniqueConstraint("merchant_id", "member_id", "generation"),
     UniqueConstraint("merchant_id", "serial_number"),
     Index("ix_wallet_pass_stamp", "merchant_id", "pass_type_id", "stamp"),
+    Index(None, "google_object_id"),
     Index(
         "ix_wallet_pass_unstamped",
         "merchant_id",
@@ -414,6 +477,25 @@ wallet_pass = _merchant_table(
         sqlite_where=text("revision > stamped_revision"),
         postgresql_where=text("revision > stamped_revision"),
     ),
+)
+
+# Whether somebody holds the card in Google Wallet: the newest save and delete Google told of, by
+# the end of their signature, and what Google's list said at the nightly look.
+google_holding = Table(
+    "google_holding",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("pass_id", BigInteger),
+    _required("saves", BigInteger),
+    _required("deletes", BigInteger),
+    Column("saved_until", UtcTime),
+    Column("deleted_until", UtcTime),
+    Column("told_at", UtcTime),
+    Column("has_users", Boolean),
+    Column("checked_at", UtcTime),
+    PrimaryKeyConstraint("merchant_id", "pass_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("pass_id", "wallet_pass"),
 )
 
 # A phone's Apple Wallet, as it calls itself for one pass type.

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from common.clock import Clock
 from common.errors import Unavailable
+from storage.apple_keys import AppleKeys
 from storage.audit import Audit
 from storage.books import Books
 from storage.buckets import Buckets
@@ -54,6 +55,10 @@ class UnitOfWork:
     def commit(self) -> None:
         """Make everything durable; the last thing a use case does."""
         self.scope.connection.commit()
+
+    @cached_property
+    def apple_keys(self) -> AppleKeys:
+        return AppleKeys(self.scope)
 
     @cached_property
     def audit(self) -> Audit:

@@ -3,7 +3,7 @@
 Not here: what a card says (faces.py), which phone is behind (deliveries.py), the order of changes
 (stamps.py), registering a phone (devices.py).
 Rules: a member has one live card, the others are void; a pass type of a merchant has one owner and
-one of them is current; a certificate is never changed, the newest one signs.
+one of them is current; a certificate is never changed, the newest one that is valid signs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 
 from common.errors import NotFound
 from common.i18n import gettext as _
@@ -213,20 +213,46 @@ class WalletPasses:
         return None if row is None else record_of(PassType, row)
 
     def add_certificate(self, certificate: AppleCertificate) -> None:
-        """Store a certificate beside the older ones; the newest signs, and pushes flow again."""
+        """Store a certificate beside the older ones; it signs, and pushes flow again."""
         self._scope.execute(self._scope.insert(tables.apple_certificate, **values_of(certificate)))
         Deliveries(self._scope).let_flow("apple")
 
     def newest_certificate(self, pass_type_id: int) -> AppleCertificate | None:
-        """The certificate that was handed in last: it signs and pushes."""
+        """The certificate that signs and pushes: the one handed in last of those valid now.
+
+        Without a valid one it is the last of all, so that its end can be told.
+        """
+        return next(iter(self.certificates(pass_type_id)), None)
+
+    def certificates(self, pass_type_id: int) -> list[AppleCertificate]:
+        """Every certificate of a pass type: the one that signs now, then the others, newest first."""
         table = tables.apple_certificate
-        row = self._scope.execute(
+        now = self._scope.clock.now()
+        valid = (table.c.not_before <= now) & (table.c.not_after > now)
+        rows = self._scope.execute(
             self._scope.select(table, *columns(table, AppleCertificate))
             .where(table.c.pass_type_id == pass_type_id)
-            .order_by(table.c.id.desc())
-            .limit(1)
-        ).first()
-        return None if row is None else record_of(AppleCertificate, row)
+            .order_by(case((valid, 0), else_=1), table.c.id.desc())
+        )
+        return [record_of(AppleCertificate, row) for row in rows]
+
+    def drop_certificate(self, certificate_id: int) -> bool:
+        """Forget a certificate and its key; False when there was none."""
+        table = tables.apple_certificate
+        dropped = self._scope.execute(
+            table.delete().where(
+                table.c.merchant_id == self._scope.merchant, table.c.id == certificate_id
+            )
+        )
+        return bool(dropped.rowcount)
+
+    def pass_types(self) -> list[PassType]:
+        """Every pass type of this merchant, the current one first, then the newest."""
+        table = tables.pass_type
+        rows = self._scope.execute(
+            self._pass_types().order_by(table.c.current.desc(), table.c.id.desc())
+        )
+        return [record_of(PassType, row) for row in rows]
 
     def adopt_unassigned(self, pass_type_id: int) -> int:
         """Give every card without a pass type this one; returns how many."""

@@ -23,6 +23,8 @@ APPEND_ONLY = (
 )
 MERCHANT_TABLES = (
     "apple_log",
+    "apple_push_key",
+    "apple_request",
     "audit_entry",
     "breaker",
     "image",
@@ -41,9 +43,11 @@ MERCHANT_TABLES = (
     "till",
     "account",
     "consent",
+    "erasure",
     "sale",
     "wallet_pass",
     "delivery",
+    "google_holding",
     "operation",
     "registration",
     "sale_line",
@@ -53,6 +57,7 @@ MERCHANT_TABLES = (
 )
 TABLES = (
     "google_account",
+    "google_keys",
     "installation",
     "merchant",
     "person",
@@ -60,10 +65,13 @@ TABLES = (
     "session",
     "worker_heartbeat",
     "apple_log",
+    "apple_push_key",
+    "apple_request",
     "audit_entry",
     "breaker",
     "directory_name",
     "directory_token",
+    "google_callback",
     "image",
     "location",
     "one_time_link",
@@ -81,9 +89,11 @@ TABLES = (
     "till",
     "account",
     "consent",
+    "erasure",
     "sale",
     "wallet_pass",
     "delivery",
+    "google_holding",
     "operation",
     "registration",
     "sale_line",
@@ -95,6 +105,7 @@ TABLES = (
 
 def upgrade() -> None:
     _google_account()
+    _google_keys()
     _installation()
     _merchant()
     _person()
@@ -102,10 +113,13 @@ def upgrade() -> None:
     _session()
     _worker_heartbeat()
     _apple_log()
+    _apple_push_key()
+    _apple_request()
     _audit_entry()
     _breaker()
     _directory_name()
     _directory_token()
+    _google_callback()
     _image()
     _location()
     _one_time_link()
@@ -123,9 +137,11 @@ def upgrade() -> None:
     _till()
     _account()
     _consent()
+    _erasure()
     _sale()
     _wallet_pass()
     _delivery()
+    _google_holding()
     _operation()
     _registration()
     _sale_line()
@@ -159,6 +175,18 @@ def _google_account() -> None:
         sa.UniqueConstraint(
             "issuer_id", "client_email", name=op.f("uq_google_account_issuer_id_client_email")
         ),
+    )
+
+
+def _google_keys() -> None:
+    op.create_table(
+        "google_keys",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("keys", sa.Text(), nullable=False),
+        sa.Column("fetched_at", sa.BigInteger(), nullable=True),
+        sa.Column("tried_at", sa.BigInteger(), nullable=True),
+        sa.Column("wanted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_google_keys")),
     )
 
 
@@ -272,6 +300,46 @@ def _apple_log() -> None:
     )
 
 
+def _apple_push_key() -> None:
+    op.create_table(
+        "apple_push_key",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("team_identifier", sa.Text(), nullable=False),
+        sa.Column("key_identifier", sa.Text(), nullable=False),
+        sa.Column("key_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_apple_push_key_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_apple_push_key")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "team_identifier",
+            name=op.f("uq_apple_push_key_merchant_id_team_identifier"),
+        ),
+    )
+
+
+def _apple_request() -> None:
+    op.create_table(
+        "apple_request",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("request_pem", sa.Text(), nullable=False),
+        sa.Column("key_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("public_sha256", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_apple_request_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_apple_request")),
+        sa.UniqueConstraint(
+            "merchant_id", "public_sha256", name=op.f("uq_apple_request_merchant_id_public_sha256")
+        ),
+    )
+
+
 def _audit_entry() -> None:
     op.create_table(
         "audit_entry",
@@ -343,6 +411,27 @@ def _directory_token() -> None:
         "directory_token",
         ["merchant_id", "subject_id"],
         unique=False,
+    )
+
+
+def _google_callback() -> None:
+    op.create_table(
+        "google_callback",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("nonce_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("class_id", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("known", sa.Boolean(), nullable=False),
+        sa.Column("signed_until", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["google_account.id"], name=op.f("fk_google_callback_account_id")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "nonce_hash", name=op.f("pk_google_callback")),
+    )
+    op.create_index(
+        op.f("ix_google_callback_received_at"), "google_callback", ["received_at"], unique=False
     )
 
 
@@ -796,6 +885,22 @@ def _consent() -> None:
     )
 
 
+def _erasure() -> None:
+    op.create_table(
+        "erasure",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "member_id"], ["member.merchant_id", "member.id"], name="fk_member_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_erasure_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "member_id", name=op.f("pk_erasure")),
+    )
+
+
 def _sale() -> None:
     op.create_table(
         "sale",
@@ -862,6 +967,7 @@ def _wallet_pass() -> None:
         sa.Column("last_modified_s", sa.BigInteger(), nullable=False),
         sa.Column("fetched_revision", sa.BigInteger(), nullable=False),
         sa.Column("fetched_at", sa.BigInteger(), nullable=True),
+        sa.Column("totp_last_step", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id", "member_id"], ["member.merchant_id", "member.id"], name="fk_member_id"
@@ -889,6 +995,9 @@ def _wallet_pass() -> None:
         sa.UniqueConstraint(
             "merchant_id", "serial_number", name=op.f("uq_wallet_pass_merchant_id_serial_number")
         ),
+    )
+    op.create_index(
+        op.f("ix_wallet_pass_google_object_id"), "wallet_pass", ["google_object_id"], unique=False
     )
     op.create_index(
         "ix_wallet_pass_stamp",
@@ -967,6 +1076,30 @@ def _delivery() -> None:
         "delivery",
         ["merchant_id", "pass_id"],
         unique=False,
+    )
+
+
+def _google_holding() -> None:
+    op.create_table(
+        "google_holding",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("pass_id", sa.BigInteger(), nullable=False),
+        sa.Column("saves", sa.BigInteger(), nullable=False),
+        sa.Column("deletes", sa.BigInteger(), nullable=False),
+        sa.Column("saved_until", sa.BigInteger(), nullable=True),
+        sa.Column("deleted_until", sa.BigInteger(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("has_users", sa.Boolean(), nullable=True),
+        sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "pass_id"],
+            ["wallet_pass.merchant_id", "wallet_pass.id"],
+            name="fk_pass_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_google_holding_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "pass_id", name=op.f("pk_google_holding")),
     )
 
 

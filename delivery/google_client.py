@@ -1,34 +1,33 @@
 """Talk to Google Wallet's REST API: insert, patch, and both as one upsert.
 
-Not here: what a card says (passes/google.py), when (worker.py), what an answer means
-(outcomes.py). Rules:
+Not here: what a card says (passes/google.py), when (worker.py), bytes and batches
+(google_calls.py), what an answer means (outcomes.py). Rules:
 - the account's token address is checked again whenever a key is loaded (signing.google_jwt);
 - every request takes a token of the account's bucket in SQL, which all processes share: 20 a
   second is Google's limit;
-- one pooled session per account; no proxy from the environment, no redirect, answers capped, every
-  call with a time-out;
-- an answer is judged by status and by Google's own reason: 403 alone says nothing.
+- one pooled session per account; no proxy from the environment;
+- a sandbox's account asks the sandbox, and never Google.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import requests
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError as Urllib3Error
 
 from common.clock import Clock
 from common.errors import DeliveryError, InvalidInput, Unavailable
 from common.i18n import gettext as _
-from delivery.outcomes import Answer, Outcome, google_outcome
-from delivery.retry import read_retry_after
+from delivery.google_calls import Call, send, send_batch
+from delivery.outcomes import Answer, Outcome
 from delivery.settings import DeliverySettings
 from signing.google_jwt import credentials, stored_service_account
 from signing.keyring import Keyring
@@ -38,15 +37,18 @@ from storage.google_accounts import GoogleAccount
 from storage.unit_of_work import open_work, run_work
 
 SCOPE: Final = "https://www.googleapis.com/auth/wallet_object.issuer"
-ANSWER_BYTES_MAX: Final = 256 * 1024
 KEY_COLUMN: Final = "google_account.key"
 INSTALLATION: Final = 0
 SESSIONS_MAX: Final = 256
 TURN_WAIT_MAX_S: Final = 5.0
+NO_BATCH_S: Final = 3600.0
+"""How long a Google without a batch address is not asked for one again."""
+QUOTA: Final = "quotaExceeded"
 CLASSES: Final = "loyaltyClass"
 OBJECTS: Final = "loyaltyObject"
 
 Document = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class GoogleClient:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[int, _Kept] = {}
+        self._no_batch_until_s = 0.0
 
     def upsert(
         self,
@@ -166,7 +169,7 @@ class GoogleClient:
         exists: bool,
     ) -> Answer:
         """PATCH then POST, or POST then PATCH: each order ends in the same state."""
-        address = f"{kind}/{quote(str(insert['id']), safe='.-_')}"
+        address = _address(kind, str(insert["id"]))
         if exists:
             answer = self._request(account_id, "PATCH", address, body=patch, timeout_s=timeout_s)
             if answer.outcome is not Outcome.MISSING:
@@ -176,10 +179,89 @@ class GoogleClient:
             return answer
         return self._request(account_id, "PATCH", address, body=patch, timeout_s=timeout_s)
 
+    def patch_objects(
+        self, account_id: int, patches: Sequence[tuple[str, Document]], *, timeout_s: float
+    ) -> list[Answer] | None:
+        """PATCH many objects, given as (id, body), in one request; answers in their order.
+
+        None where Google offers no batch: send them one by one.
+        """
+        if self._no_batch_until_s > self._clock.monotonic_s():
+            return None
+        calls = [
+            Call(method="PATCH", address=_address(OBJECTS, object_id), body=body)
+            for object_id, body in patches
+        ]
+        answers = self._answered(
+            account_id,
+            cost=len(calls),
+            timeout_s=timeout_s,
+            ask=lambda session: send_batch(
+                session, self._settings.google_api_url, calls, timeout_s=timeout_s
+            ),
+        )
+        if answers is None:
+            self._no_batch_until_s = self._clock.monotonic_s() + NO_BATCH_S
+        return [answers] * len(calls) if isinstance(answers, Answer) else answers
+
+    def add_message(
+        self,
+        account_id: int,
+        object_id: str,
+        *,
+        header: str,
+        body: str,
+        loud: bool,
+        timeout_s: float,
+    ) -> Answer:
+        """Put a message on the back of a card; `loud` lets the phone say so.
+
+        Over Google's own count the message is put there silently instead: the answer's reason is
+        then `quotaExceeded`.
+        """
+        kind = "TEXT_AND_NOTIFY" if loud else "TEXT"
+        message = {"header": header, "body": body, "messageType": kind}
+        answer = self._request(
+            account_id,
+            "POST",
+            f"{_address(OBJECTS, object_id)}/addMessage",
+            body={"message": message},
+            timeout_s=timeout_s,
+        )
+        if not loud or answer.reason != QUOTA:
+            return answer
+        silent = self.add_message(
+            account_id, object_id, header=header, body=body, loud=False, timeout_s=timeout_s
+        )
+        return replace(silent, reason=QUOTA)
+
+    def get_document(self, account_id: int, address: str, *, timeout_s: float) -> Answer:
+        """GET a class, an object or a page of a list; the answer's `resource` holds it."""
+        return self._request(account_id, "GET", address, body=None, timeout_s=timeout_s)
+
     def _request(
         self, account_id: int, method: str, address: str, *, body: Document | None, timeout_s: float
     ) -> Answer:
-        wait_s = self._take_turn(account_id, timeout_s)
+        call = Call(method=method, address=address, body=body)
+        return self._answered(
+            account_id,
+            cost=1,
+            timeout_s=timeout_s,
+            ask=lambda session: send(
+                session, self._settings.google_api_url, call, timeout_s=timeout_s
+            ),
+        )
+
+    def _answered(
+        self,
+        account_id: int,
+        *,
+        cost: int,
+        timeout_s: float,
+        ask: Callable[[AuthorizedSession], T],
+    ) -> T | Answer:
+        """Take the account's turns, then ask; what kept us from asking is an answer as well."""
+        wait_s = self._take_turn(account_id, timeout_s, cost=cost)
         if wait_s > 0:
             return Answer(outcome=Outcome.THROTTLED, reason="our_rate", retry_after_s=wait_s)
         try:
@@ -187,28 +269,26 @@ class GoogleClient:
         except InvalidInput as error:
             return Answer(outcome=Outcome.BREAKER, reason=error.message)
         try:
-            return _send(
-                session,
-                method,
-                f"{self._settings.google_api_url}/{address}",
-                body=body,
-                timeout_s=timeout_s,
-            )
+            return ask(session)
         except RefreshError as error:
             return _refused_token(error)
-        except (GoogleAuthError, requests.RequestException) as error:
+        except (GoogleAuthError, requests.RequestException, Urllib3Error) as error:
             return Answer(outcome=Outcome.TEMPORARY, reason=type(error).__name__)
 
-    def _take_turn(self, account_id: int, timeout_s: float) -> float:
-        """Take one of the account's requests; seconds to wait when that is too long for now."""
+    def _take_turn(self, account_id: int, timeout_s: float, *, cost: int = 1) -> float:
+        """Take so many of the account's requests; seconds to wait when that is too long for now."""
         rate = self._settings.google_requests_per_s
+        capacity = max(1, int(rate))
         left_s = min(timeout_s, TURN_WAIT_MAX_S)
         while True:
             wait_s = run_work(
                 self._database,
                 None,
                 lambda work: work.buckets.take(
-                    f"google|{account_id}", capacity=max(1, int(rate)), refill_per_s=rate
+                    f"google|{account_id}",
+                    capacity=capacity,
+                    refill_per_s=rate,
+                    cost=min(cost, capacity),
                 ),
                 clock=self._clock,
             )
@@ -258,47 +338,14 @@ class GoogleClient:
         return session
 
 
+def _address(kind: str, resource_id: str) -> str:
+    return f"{kind}/{quote(resource_id, safe='.-_')}"
+
+
 def _plain(session: requests.Session) -> requests.Session:
     session.trust_env = False
     session.max_redirects = 0
     return session
-
-
-def _send(
-    session: AuthorizedSession,
-    method: str,
-    url: str,
-    *,
-    body: Document | None,
-    timeout_s: float,
-) -> Answer:
-    with session.request(  # type: ignore[no-untyped-call]
-        method,
-        url,
-        data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
-        headers={"Content-Type": "application/json; charset=utf-8"},
-        timeout=timeout_s,
-        allow_redirects=False,
-        stream=True,
-    ) as response:
-        data = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
-        reason = "" if response.ok else _reason(data)
-        return Answer(
-            outcome=google_outcome(response.status_code, reason),
-            reason=reason or f"http_{response.status_code}",
-            retry_after_s=read_retry_after(response.headers.get("Retry-After")),
-        )
-
-
-def _reason(data: bytes) -> str:
-    """`error.errors[0].reason` of Google's body, else its status word; empty when it has none."""
-    try:
-        error = json.loads(data)["error"]
-        listed = error.get("errors") or [{}]
-        found = listed[0].get("reason") or error.get("status") or ""
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
-        return ""
-    return found[:80] if isinstance(found, str) else ""
 
 
 def _refused_token(error: RefreshError) -> Answer:

@@ -1,55 +1,54 @@
-"""Deliver Google's claims: build the class or object as it is now, send it, record.
+"""Deliver Google's claims: send each letter, judge the answer, record.
 
 Every request carries the whole present state, so a lost, doubled or late one cannot make a card
-wrong. Not here: taking claims (worker.py), HTTP (google_client.py). Rules:
-- what was sent last is remembered by its hash: an unchanged object costs no request;
-- a changed balance notifies the member while the day's budget of notifications lasts (Google's
-  limit is three a card); past that the card changes silently.
+wrong. Not here: taking claims (worker.py), what a letter says (google_letters.py), HTTP
+(google_client.py). Rules:
+- merchants take turns, also those that share an account; a round ends after about a second and
+  gives the rest back, so that a scan at a counter never waits for another's mass change;
+- a mass change goes out in batches where Google offers them; scans go one by one;
+- what Google answers that it holds is compared with what was sent, and a difference is told;
+- over Google's own count of notifications the same change is sent again, silently.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from itertools import chain, zip_longest
+from typing import Final
 
 from common.clock import to_micros
-from common.errors import InvalidInput, NotFound, WalletError
+from common.errors import NotFound
 from delivery.apple_lane import again, by_merchant
 from delivery.desk import Desk
-from delivery.google_client import GoogleClient
+from delivery.google_client import QUOTA, GoogleClient
+from delivery.google_letters import UNCHANGED, Letter, nowhere, write_letters
 from delivery.outcomes import Answer, Outcome
-from passes.google import loyalty_object, object_patch
+from passes.google_drift import differences
 from storage import claims as settle
 from storage.breakers import Breakers
 from storage.claims import Claim, Claims, Settlement
-from storage.deliveries import Channel
-from storage.faces import Face, load_faces
-from storage.google_identities import GoogleHome, google_home
+from storage.deliveries import MASS
+from storage.google_identities import google_home
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 CHANNEL: Final = "google"
-NO_ACCOUNT: Final = "no_account"
-DAY_US: Final = 24 * 3600 * 1_000_000
-QUOTA: Final = "quotaExceeded"
+ROUND_S: Final = 1.0
+
+_log = logging.getLogger("regulars.delivery")
+_Job = Callable[[], None]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Letter:
-    """One claim's documents, and how to send them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bundle:
+    """A merchant's letters of one round."""
 
-    claim: Claim
-    revision: int
-    insert: Mapping[str, Any]
-    patch: Mapping[str, Any]
-    class_insert: Mapping[str, Any]
-    facts: dict[str, Any]
-    notifies: bool = False
-    answer: Answer | None = None
+    merchant_id: int
+    letters: list[Letter]
 
 
 class GoogleLane:
@@ -70,109 +69,105 @@ class GoogleLane:
 
     def deliver(self, claims: Sequence[Claim]) -> None:
         """Deliver a batch of claims of any merchants and settle every one."""
-        batches = by_merchant(claims)
-        for merchant_id, mine in batches.items():
-            self._deliver(merchant_id, mine)
+        bundles = [self._bundle(*mine) for mine in by_merchant(claims).items()]
+        ends_s = self._desk.clock.monotonic_s() + ROUND_S
+        letters = _in_turn([bundle.letters for bundle in bundles])
+        list(self._threads.map(lambda job: job(), self._jobs(letters, ends_s)))
+        for bundle in bundles:
+            self._record(bundle)
 
-    def _deliver(self, merchant_id: int, claims: Sequence[Claim]) -> None:
+    def _bundle(self, merchant_id: int, claims: Sequence[Claim]) -> _Bundle:
         desk = self._desk
         with open_work(desk.database, merchant_id, clock=desk.clock, writing=False) as work:
             try:
                 home = google_home(work, public_url=desk.settings.public_url)
             except NotFound:
-                home = None
-            letters = [] if home is None else self._letters(work, home, claims)
-        if home is None:
-            letters = [_nowhere(claim) for claim in claims]
-        else:
-            account_id = home.account.id
-            list(self._threads.map(lambda one: self._send(account_id, one), letters))
-        self._record(merchant_id, claims, letters)
+                letters = [nowhere(claim) for claim in claims]
+            else:
+                letters = write_letters(desk, work, home, claims)
+        return _Bundle(merchant_id=merchant_id, letters=letters)
 
-    def _letters(
-        self, work: UnitOfWork, home: GoogleHome, claims: Sequence[Claim]
-    ) -> list[_Letter]:
-        faces = load_faces(
-            work,
-            [claim.pass_id for claim in claims if claim.pass_id is not None],
-            keyring=self._desk.keyring,
-            public_url=self._desk.settings.public_url,
-        )
-        letters = []
-        for claim in claims:
-            try:
-                letters.append(self._letter(work, home, claim, faces))
-            except WalletError as error:
-                letters.append(_refused(claim, error))
-        return letters
+    def _jobs(self, letters: Sequence[Letter], ends_s: float) -> list[_Job]:
+        """Scans one by one first, then mass changes in batches of one account each."""
+        waiting = [letter for letter in letters if letter.answer is None]
+        size = self._batch_size()
+        together = [one for one in waiting if size > 1 and _fits_batch(one)]
+        jobs: list[_Job] = [
+            partial(self._send_within, letter, ends_s)
+            for letter in waiting
+            if size <= 1 or not _fits_batch(letter)
+        ]
+        for account_id in dict.fromkeys(letter.account_id for letter in together):
+            mine = [letter for letter in together if letter.account_id == account_id]
+            jobs += [
+                partial(self._send_together, account_id, chunk, ends_s)
+                for chunk in (mine[at : at + size] for at in range(0, len(mine), size))
+            ]
+        return jobs
 
-    def _letter(
-        self, work: UnitOfWork, home: GoogleHome, claim: Claim, faces: Mapping[int, Face]
-    ) -> _Letter:
-        if claim.channel == Channel.GOOGLE_CLASS:
-            return _class_letter(work, home, claim)
-        face = faces.get(claim.pass_id or 0)
-        if face is None:
-            raise NotFound
-        return self._object_letter(home, claim, face)
+    def _batch_size(self) -> int:
+        settings = self._desk.settings
+        return min(settings.google_batch, max(1, int(settings.google_requests_per_s)))
 
-    def _object_letter(self, home: GoogleHome, claim: Claim, face: Face) -> _Letter:
-        identity = home.identity(face.wallet_pass.programme_id, face.wallet_pass)
-        patch = object_patch(face.design, face.content, identity)
-        balance = face.content.balance
-        notified = recent(claim.facts.get("notified"), self._desk.clock.now())
-        notifies = (
-            claim.facts.get("balance") not in (None, balance)
-            and len(notified) < self._desk.settings.google_notifications_per_day
-        )
-        letter = _Letter(
-            claim=claim,
-            revision=face.wallet_pass.revision,
-            insert=loyalty_object(face.design, face.content, identity),
-            patch={**patch, "notifyPreference": "NOTIFY_ON_UPDATE"} if notifies else patch,
-            class_insert=home.class_document(face.design, identity),
-            facts={"sent": digest_of(patch), "balance": balance, "notified": notified},
-            notifies=notifies,
-        )
-        if notifies:
-            letter.facts["notified"] = [*notified, to_micros(self._desk.clock.now())]
-        if claim.facts.get("sent") == letter.facts["sent"]:
-            letter.answer = Answer(outcome=Outcome.DELIVERED, reason="unchanged")
-            letter.facts = dict(claim.facts)
-        return letter
+    def _send_within(self, letter: Letter, ends_s: float) -> None:
+        if not self._over(ends_s):
+            self._send(letter)
 
-    def _send(self, account_id: int, letter: _Letter) -> None:
-        if letter.answer is not None or self._desk.stop.is_set():
+    def _send_together(self, account_id: int, letters: Sequence[Letter], ends_s: float) -> None:
+        if self._over(ends_s):
             return
-        claim = letter.claim
-        timeout_s = self._desk.settings.request_timeout_s
-        put: Callable[..., Answer] = self._client.put_class
-        more: dict[str, Any] = {}
-        if claim.channel == Channel.GOOGLE_OBJECT:
-            put, more = self._client.put_object, {"class_document": letter.class_insert}
-        letter.answer = put(
+        answers = self._client.patch_objects(
             account_id,
-            insert=letter.insert,
-            patch=letter.patch,
-            timeout_s=timeout_s,
-            exists=claim.delivered_revision > 0,
-            **more,
+            [(letter.key, letter.patch) for letter in letters],
+            timeout_s=self._desk.settings.request_timeout_s,
         )
+        if answers is None:
+            for letter in letters:
+                self._send_within(letter, ends_s)
+            return
+        for letter, answer in zip(letters, answers, strict=True):
+            # A card that is not there is inserted, which a batch of changes cannot.
+            if answer.outcome is not Outcome.MISSING:
+                letter.answer = answer
+            else:
+                self._send_within(letter, ends_s)
 
-    def _record(
-        self, merchant_id: int, claims: Sequence[Claim], letters: Sequence[_Letter]
-    ) -> None:
+    def _over(self, ends_s: float) -> bool:
+        return self._desk.stop.is_set() or self._desk.clock.monotonic_s() > ends_s
+
+    def _send(self, letter: Letter) -> None:
+        exists = letter.claim.delivered_revision > 0
+        timeout_s = self._desk.settings.request_timeout_s
+        if letter.is_object:
+            letter.answer = self._client.put_object(
+                letter.account_id,
+                insert=letter.insert,
+                patch=letter.patch,
+                class_document=letter.class_insert,
+                timeout_s=timeout_s,
+                exists=exists,
+            )
+        else:
+            letter.answer = self._client.put_class(
+                letter.account_id,
+                insert=letter.insert,
+                patch=letter.patch,
+                timeout_s=timeout_s,
+                exists=exists,
+            )
+
+    def _record(self, bundle: _Bundle) -> None:
+        letters = bundle.letters
+        for letter in letters:
+            _compare(letter)
+
         def action(work: UnitOfWork) -> None:
-            answers = [letter.answer for letter in letters if letter.answer is not None]
-            _turn_breaker(work, answers)
-            settlements = [self._settlement(letter) for letter in letters]
-            answered = {letter.claim.id for letter in letters}
-            settlements += [settle.given_back(c) for c in claims if c.id not in answered]
-            Claims(work.scope).settle(settlements)
+            _turn_breaker(work, [one.answer for one in letters if one.answer is not None])
+            Claims(work.scope).settle([self._settlement(letter) for letter in letters])
 
-        run_work(self._desk.database, merchant_id, action, clock=self._desk.clock)
+        run_work(self._desk.database, bundle.merchant_id, action, clock=self._desk.clock)
 
-    def _settlement(self, letter: _Letter) -> Settlement:
+    def _settlement(self, letter: Letter) -> Settlement:
         claim, answer = letter.claim, letter.answer
         if answer is None:
             return settle.given_back(claim)
@@ -188,74 +183,46 @@ class GoogleLane:
             case _:
                 return again(self._desk, claim, answer)
 
-    def _throttled(self, letter: _Letter, answer: Answer) -> Settlement:
+    def _throttled(self, letter: Letter, answer: Answer) -> Settlement:
         if letter.notifies and answer.reason == QUOTA:
             return self._silently(letter)
         wait = timedelta(seconds=max(answer.retry_after_s or 1.0, 0.05))
         due_at = self._desk.clock.now() + wait * (1 + self._desk.draw())
         return settle.later(letter.claim, due_at, error=answer.reason, attempt=False)
 
-    def _silently(self, letter: _Letter) -> Settlement:
+    def _silently(self, letter: Letter) -> Settlement:
         """Google counts more notifications than we did: the budget is spent for a day."""
         now = self._desk.clock.now()
         spent = [to_micros(now)] * self._desk.settings.google_notifications_per_day
-        facts = {**letter.claim.facts, "notified": spent}
-        return Settlement(
-            claim=letter.claim,
-            due_at=now,
-            attempts=letter.claim.attempts,
-            error=QUOTA,
-            facts=facts,
-        )
+        again_at = settle.later(letter.claim, now, error=QUOTA, attempt=False)
+        return replace(again_at, facts={**letter.claim.facts, "notified": spent})
 
 
-def digest_of(document: Mapping[str, Any]) -> str:
-    """Hex that differs when the document does."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _in_turn(queues: Sequence[Sequence[Letter]]) -> list[Letter]:
+    """Every queue's first letter, then every queue's second, and so on."""
+    rows = chain.from_iterable(zip_longest(*queues))
+    return [letter for letter in rows if letter is not None]
 
 
-def recent(stamps: object, now: datetime) -> list[int]:
-    """The notifications of the last 24 hours, in microseconds since 1970."""
-    known = stamps if isinstance(stamps, list) else []
-    now_us = to_micros(now)
-    return [one for one in known if isinstance(one, int) and now_us - DAY_US < one <= now_us]
+def _fits_batch(letter: Letter) -> bool:
+    claim = letter.claim
+    return letter.is_object and claim.priority >= MASS and claim.delivered_revision > 0
 
 
-def _class_letter(work: UnitOfWork, home: GoogleHome, claim: Claim) -> _Letter:
-    programme_id = claim.target_id
-    published = work.programmes.published_design(programme_id)
-    if published is None:
-        raise NotFound
-    identity = home.identity(programme_id)
-    return _Letter(
-        claim=claim,
-        revision=claim.wanted_revision,
-        insert=home.class_document(published.design, identity),
-        patch=home.class_patch(published.design, identity),
-        class_insert={},
-        facts={},
-    )
-
-
-def _nowhere(claim: Claim) -> _Letter:
-    answer = Answer(outcome=Outcome.BREAKER, reason=NO_ACCOUNT)
-    return _Letter(
-        claim=claim, revision=0, insert={}, patch={}, class_insert={}, facts={}, answer=answer
-    )
-
-
-def _refused(claim: Claim, error: WalletError) -> _Letter:
-    reason = error.message if isinstance(error, InvalidInput) else error.code
-    answer = Answer(outcome=Outcome.PERMANENT, reason=reason)
-    return _Letter(
-        claim=claim, revision=0, insert={}, patch={}, class_insert={}, facts={}, answer=answer
-    )
+def _compare(letter: Letter) -> None:
+    """Tell what Google holds otherwise than it was sent; nobody's data is in the message."""
+    answer = letter.answer
+    if answer is None or answer.outcome is not Outcome.DELIVERED or answer.resource is None:
+        return
+    found = sorted(differences(letter.patch, answer.resource))
+    letter.facts["differs"] = found
+    if found:
+        _log.warning("delivery.google_differs", extra={"delivery": letter.claim.id, "names": found})
 
 
 def _turn_breaker(work: UnitOfWork, answers: Sequence[Answer]) -> None:
     refused = [one for one in answers if one.outcome is Outcome.BREAKER]
     if refused:
         Breakers(work.scope).open(CHANNEL, reason=refused[0].reason)
-    elif any(one.outcome is Outcome.DELIVERED and one.reason != "unchanged" for one in answers):
+    elif any(one.outcome is Outcome.DELIVERED and one.reason != UNCHANGED for one in answers):
         Breakers(work.scope).close(CHANNEL)

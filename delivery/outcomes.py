@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Outcome(StrEnum):
@@ -34,13 +34,15 @@ class Outcome(StrEnum):
 class Answer:
     """One provider's answer, judged. `reason` is the provider's own short word for it.
 
-    `retry_after_s` is what they asked for; `gone_since` when a token died (APNs 410).
+    `retry_after_s` is what they asked for; `gone_since` when a token died (APNs 410); `resource`
+    is what Google holds after a change.
     """
 
     outcome: Outcome
     reason: str = ""
     retry_after_s: float | None = None
     gone_since: datetime | None = None
+    resource: Mapping[str, Any] | None = None
 
 
 APNS_REASONS: Final[Mapping[str, Outcome]] = {

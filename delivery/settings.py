@@ -36,7 +36,8 @@ class DeliverySettings:
 
     `apns_ca_file` names the certificates that vouch for the push server when it is not Apple's;
     None trusts the system's. `registration_grace` leaves a phone time to ask by itself after it
-    registered, which spares it a push. Times end in their unit.
+    registered, which spares it a push. `google_batch` is how many cards of a mass change go to
+    Google in one request; 1 or less sends each by itself. Times end in their unit.
     """
 
     public_url: str
@@ -51,6 +52,7 @@ class DeliverySettings:
     apns_expiration: timedelta = timedelta(days=7)
     google_requests_per_s: float = 20.0
     google_notifications_per_day: int = 3
+    google_batch: int = 20
     google_threads: int = 8
     batch: int = 64
     poll_s: float = 1.0

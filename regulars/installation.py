@@ -120,6 +120,8 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         apns_url=environment.apns_url,
         apns_ca_file=environment.apns_ca,
         google_api_url=environment.google_api_url,
+        google_requests_per_s=environment.google_requests_per_s,
+        google_batch=environment.google_batch,
         allowed_token_uri=environment.allow_token_uri,
         public_url=public_url(settings),
     )

@@ -64,6 +64,18 @@ class Environment(BaseSettings):
         default=GOOGLE_API_URL, description="The Google Wallet API with its version."
     )
     google_save_url: str = Field(default=GOOGLE_SAVE_URL, description="Where save links lead.")
+    google_requests_per_s: float = Field(
+        default=20.0,
+        gt=0,
+        le=1000,
+        description="Requests a second for each Google account, all workers together.",
+    )
+    google_batch: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Cards of a mass change that go to Google in one request; 0 sends one by one.",
+    )
     google_keys_url: str = Field(
         default=GOOGLE_KEYS_URL, description="Where the keys of Google's callbacks are."
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from common.actor import SYSTEM
 from common.errors import DeliveryError
+from loyalty.publish import publish
 from loyalty.save_to_google import google_save_link
+from passes.google_options import GoogleOptions
+from storage.unit_of_work import UnitOfWork, run_work
 from tests.support.world import Card, World
 
 
@@ -14,6 +20,17 @@ def save(world: World, card: Card) -> str:
     link = google_save_link(world.ctx, world.merchant_id, card.member_id)
     assert world.sandbox.save_to_google(link, phone=world.android).status_code == 303
     return link
+
+
+def redesign(world: World, **changes: object) -> None:
+    """Publish the programme's card anew."""
+
+    def action(work: UnitOfWork) -> None:
+        draft = work.programmes.draft(world.programme_id).design
+        work.programmes.save_draft(world.programme_id, replace(draft, **changes))
+
+    run_work(world.database, world.merchant_id, action, clock=world.clock)
+    publish(world.ctx, world.merchant_id, world.programme_id, actor=SYSTEM)
 
 
 def balance_on(world: World, card: Card) -> int | None:
@@ -62,7 +79,20 @@ def test_a_click_while_google_is_away_says_so_and_the_worker_brings_it_later(wor
     assert world.sandbox.save_to_google(link, phone=world.android).status_code == 303
 
 
+def test_a_card_changes_silently_by_default(world: World) -> None:
+    card = world.join()
+    save(world, card)
+    world.start_worker()
+
+    world.spend(card, 100)
+    world.settled()
+
+    assert balance_on(world, card) == 1
+    assert world.sandbox.android(world.android)["notices"] == []
+
+
 def test_three_notifications_a_day_then_silently(world: World) -> None:
+    redesign(world, google=GoogleOptions(notify_balance=True))
     card = world.join()
     save(world, card)
     world.start_worker()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery import apns, google_lane
+from delivery import apns, google_letters
 from delivery.apns import Push
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -62,9 +62,9 @@ def test_a_push_shows_neither_token_nor_key() -> None:
 
 @given(stamps=st.one_of(st.none(), st.text(), st.lists(st.integers() | st.text(), max_size=5)))
 def test_only_notifications_of_the_last_day_count(stamps: object) -> None:
-    assert google_lane.recent(stamps, NOW) == []
+    assert google_letters.recent(stamps, NOW) == []
 
 
 def test_the_same_document_has_the_same_digest_in_any_order() -> None:
-    assert google_lane.digest_of({"a": 1, "b": 2}) == google_lane.digest_of({"b": 2, "a": 1})
-    assert google_lane.digest_of({"a": 1}) != google_lane.digest_of({"a": 2})
+    assert google_letters.digest_of({"a": 1, "b": 2}) == google_letters.digest_of({"b": 2, "a": 1})
+    assert google_letters.digest_of({"a": 1}) != google_letters.digest_of({"a": 2})

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from common.actor import Actor
 from common.errors import Conflict, InvalidInput, InvalidInputs
@@ -21,6 +22,13 @@ from ledger import reasons
 from ledger.rate import Earned
 from ledger.terms import PointsTerms, StampTerms, Terms, check_terms, explain, unit_of
 from loyalty.context import Loyalty
+from loyalty.design_words import with_words, words_of
+from passes.big_pictures import (
+    POSTER_IMAGES,
+    THUMBNAIL_IMAGES,
+    render_poster,
+    render_thumbnail,
+)
 from passes.content import Content, Place, RewardLine
 from passes.design import Design, ImageName, Upload, check_design
 from passes.images import Rendered, default_images, inspect_upload, render_logo, render_strip
@@ -29,26 +37,17 @@ from storage.face_words import next_reward, progress_words
 from storage.programmes import StoredDesign
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
-WORDS: Final = (
-    "programme_name",
-    "organization_name",
-    "background_colour",
-    "foreground_colour",
-    "label_colour",
-    "balance_label",
-    "reward_label",
-    "member_label",
-    "back_text",
-    "website",
-    "phone",
-    "email",
-)
 UPLOAD_TYPE: Final = "application/octet-stream"
 SHOWN_TYPE: Final = "image/png"
 SAMPLE_NUMBER: Final = "7Q4M9KX2WT"
 _STRIP_IMAGES: Final = frozenset(
     {ImageName.STRIP_1X, ImageName.STRIP_2X, ImageName.STRIP_3X, ImageName.GOOGLE_HERO}
 )
+_IMAGES_OF: Final[Mapping[Upload, frozenset[ImageName]]] = {
+    Upload.STRIP: _STRIP_IMAGES,
+    Upload.THUMBNAIL: THUMBNAIL_IMAGES,
+    Upload.POSTER: POSTER_IMAGES,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +57,22 @@ class Draft:
     version: int
     design: Design
     published: bool
+    zone: ZoneInfo
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The form's texts."""
+        return words_of(self.design, zone=self.zone)
+
+    @property
+    def has_thumbnail(self) -> bool:
+        """Whether a thumbnail was uploaded."""
+        return Upload.THUMBNAIL in self.design.source_images
+
+    @property
+    def has_poster(self) -> bool:
+        """Whether a poster was uploaded."""
+        return Upload.POSTER in self.design.source_images
 
     @property
     def has_logo(self) -> bool:
@@ -77,20 +92,21 @@ def read_draft(ctx: Loyalty, merchant_id: int, programme_id: int) -> Draft:
         NotFound: not this merchant's.
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        return _draft(work.programmes.draft(programme_id))
+        return _draft(work.programmes.draft(programme_id), zone=_zone(work))
 
 
 def save_words(
     ctx: Loyalty, merchant_id: int, programme_id: int, words: Mapping[str, str], *, actor: Actor
 ) -> Draft:
-    """Keep words and colours in the draft; names that are not in WORDS are left out.
+    """Keep words and colours in the draft; names that no design has are left out.
 
     Raises:
         InvalidInputs: with the form's field names; nothing is kept.
         Conflict: somebody changed the pictures meanwhile.
     """
-    before = read_draft(ctx, merchant_id, programme_id).design
-    wanted = with_words(before, words)
+    draft = read_draft(ctx, merchant_id, programme_id)
+    before = draft.design
+    wanted = with_words(before, words, zone=draft.zone)
     check_design(wanted)
     if wanted == before:
         return read_draft(ctx, merchant_id, programme_id)
@@ -129,7 +145,7 @@ def remove_picture(
     before = read_draft(ctx, merchant_id, programme_id).design
     if role not in before.source_images:
         return read_draft(ctx, merchant_id, programme_id)
-    dropped = _STRIP_IMAGES if role is Upload.STRIP else frozenset()
+    dropped = _IMAGES_OF.get(role, frozenset())
     after = replace(
         before,
         images={name: ref for name, ref in before.images.items() if name not in dropped},
@@ -153,7 +169,7 @@ def preview(
         NotFound: not this merchant's.
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        design = _usable(work.programmes.draft(programme_id).design, words)
+        design = _usable(work.programmes.draft(programme_id).design, words, zone=_zone(work))
         rule = _usable_terms(terms) or work.programmes.terms(programme_id)
         rewards = work.programmes.rewards(programme_id, active_only=True)
         places = work.places.all()
@@ -166,25 +182,24 @@ def preview(
     return card_view(design, _sample(rule, lines, places=shown_places, ctx=ctx))
 
 
-def with_words(design: Design, words: Mapping[str, str]) -> Design:
-    """The design with the given words, trimmed; colours in lower case."""
-    chosen: dict[str, Any] = {name: words[name].strip() for name in WORDS if name in words}
-    for name in ("background_colour", "foreground_colour", "label_colour"):
-        if name in chosen:
-            chosen[name] = chosen[name].lower()
-    if "back_text" in chosen:
-        chosen["back_text"] = chosen["back_text"].replace("\r\n", "\n")
-    return replace(design, **chosen)
+def _usable(design: Design, words: Mapping[str, str], *, zone: ZoneInfo) -> Design:
+    """The design with those of the words that can be used."""
+    usable = dict(words)
+    for _round in range(2):
+        # A date that is none hides complaints about what it would have said.
+        try:
+            wanted = with_words(design, usable, zone=zone)
+            check_design(wanted)
+        except InvalidInput as error:
+            bad = {one["field"] for one in error.errors}
+            usable = {name: text for name, text in usable.items() if name not in bad}
+        else:
+            return wanted
+    return design
 
 
-def _usable(design: Design, words: Mapping[str, str]) -> Design:
-    wanted = with_words(design, words)
-    try:
-        check_design(wanted)
-    except InvalidInput as error:
-        bad = {one["field"] for one in error.errors}
-        return with_words(design, {name: text for name, text in words.items() if name not in bad})
-    return wanted
+def _zone(work: UnitOfWork) -> ZoneInfo:
+    return ZoneInfo(work.merchants.get().time_zone)
 
 
 def _usable_terms(terms: Terms | None) -> Terms | None:
@@ -196,16 +211,25 @@ def _usable_terms(terms: Terms | None) -> Terms | None:
     return terms
 
 
-def _draft(stored: StoredDesign) -> Draft:
+def _draft(stored: StoredDesign, *, zone: ZoneInfo) -> Draft:
     return Draft(
-        version=stored.version, design=stored.design, published=stored.published_at is not None
+        version=stored.version,
+        design=stored.design,
+        published=stored.published_at is not None,
+        zone=zone,
     )
 
 
 def _drawn(role: Upload, data: bytes, *, background: str) -> dict[ImageName, Rendered]:
-    if role is Upload.LOGO:
-        return render_logo(data, background_colour=background)
-    return render_strip(data, background_colour=background)
+    return _RENDER[role](data, background_colour=background)
+
+
+_RENDER: Final[Mapping[Upload, Callable[..., dict[ImageName, Rendered]]]] = {
+    Upload.LOGO: render_logo,
+    Upload.STRIP: render_strip,
+    Upload.THUMBNAIL: render_thumbnail,
+    Upload.POSTER: render_poster,
+}
 
 
 def _sources(ctx: Loyalty, merchant_id: int, design: Design) -> dict[Upload, bytes]:
@@ -260,7 +284,7 @@ def _keep(
                 subject_id=programme_id,
                 detail={"version": version},
             )
-        return _draft(work.programmes.draft(programme_id))
+        return _draft(work.programmes.draft(programme_id), zone=_zone(work))
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 

@@ -20,6 +20,7 @@ from common.ids import new_id
 from ledger.terms import StampTerms, Terms, check_terms, explain, terms_to_document, unit_of
 from loyalty.context import Loyalty
 from loyalty.slugs import check_slug, slug_for
+from loyalty.stamp_pictures import draw_for_cards
 from passes.design import Design, ImageName, check_design
 from passes.images import Rendered, default_images
 from signing.tokens import join_code
@@ -102,7 +103,8 @@ def add_programme(
         work.programmes.add_terms(programme_id, terms)
         work.directory.add_name("join", new.join_code, programme_id)
         work.books.open_programme(programme_id, new.unit)
-        named = design or replace(look, organization_name=work.merchants.get().name)
+        merchant = work.merchants.get()
+        named = design or replace(look, organization_name=merchant.name, language=merchant.language)
         work.programmes.save_draft(programme_id, with_images(work, named, drawn))
         _keep_full_card_reward(work, programme_id, terms)
         _note(work, actor, "programme.add", programme_id)
@@ -145,7 +147,9 @@ def change_terms(
         _note(work, actor, "terms.change", programme_id, version=version)
         return version
 
-    return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+    version = run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+    draw_for_cards(ctx, merchant_id, programme_id, actor=actor)
+    return version
 
 
 def set_join_fields(

@@ -13,6 +13,7 @@ from common.actor import Actor
 from common.errors import Conflict
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.stamp_pictures import draw_for_draft
 from passes.design import check_design
 from storage.unit_of_work import UnitOfWork, run_work
 
@@ -31,6 +32,7 @@ def publish(ctx: Loyalty, merchant_id: int, programme_id: int, *, actor: Actor) 
         InvalidInputs: the draft cannot be shown by a wallet.
         NotFound: no such programme.
     """
+    draw_for_draft(ctx, merchant_id, programme_id)
 
     def action(work: UnitOfWork) -> int:
         programme = work.programmes.get(programme_id)

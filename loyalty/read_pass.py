@@ -23,6 +23,7 @@ from loyalty.context import Loyalty
 from passes.apple import AppleCard, AppleIdentity, apple_card
 from passes.bundle import PackedFiles, build_bundle, pack_files
 from passes.gate import Gate
+from passes.strings import pass_strings, strings_key
 from signing.apple_certificates import PassCertificate, load_pass_certificate
 from signing.cms import Signer, SignerCache
 from signing.sealing import unseal
@@ -179,10 +180,19 @@ def _pass_type(work: UnitOfWork, card: WalletPass) -> PassType:
 
 
 def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedFiles:
-    key = (face.wallet_pass.programme_id, face.design_version)
+    """Pictures and translations, which all cards of a design version in the same state share."""
+    design, content = face.design, face.content
+    stamps = max(0, min(content.balance, content.goal)) if content.goal else None
+    key = (
+        face.wallet_pass.programme_id,
+        face.design_version,
+        (content.goal, stamps),
+        strings_key(design, content),
+    )
     packed = workshop.packed.get(key)
     if packed is None:
-        packed = pack_files(load_images(work, face.design))
+        images = load_images(work, design, goal=content.goal, balance=content.balance)
+        packed = pack_files(images, strings=pass_strings(design, content))
         workshop.packed.put(key, packed)
     return packed
 

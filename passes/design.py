@@ -35,6 +35,7 @@ NAME_MAX: Final = 40
 LABEL_MAX: Final = 15  # Google cuts class labels here; loyaltyPoints.label at 9 is cut by us
 BACK_TEXT_MAX: Final = 2000
 LINK_MAX: Final = 300
+DRAWN_MAX: Final = 30  # more stamps than this are too small to count on a phone
 NEARBY_TEXT_MAX: Final = 120
 LANGUAGES_MAX: Final = 20
 _TEXT_MAX: Final[Mapping[str, int]] = {
@@ -68,8 +69,6 @@ class ImageName(StrEnum):
     THUMBNAIL_3X = "thumbnail@3x.png"
     ARTWORK_2X = "artwork@2x.png"
     ARTWORK_3X = "artwork@3x.png"
-    PRIMARY_LOGO_2X = "primaryLogo@2x.png"
-    PRIMARY_LOGO_3X = "primaryLogo@3x.png"
     GOOGLE_LOGO = "google-logo.png"
     GOOGLE_HERO = "google-hero.png"
     GOOGLE_WIDE_LOGO = "google-wide-logo.png"
@@ -172,7 +171,7 @@ class Design:
 
     def draws_stamps(self, goal: int | None) -> bool:
         """Whether the strip shows stamps for a card of this goal."""
-        return goal is not None and self.stamp_shape is not StampShape.NONE
+        return goal is not None and self.stamp_shape is not StampShape.NONE and goal <= DRAWN_MAX
 
     def pictures(
         self, *, goal: int | None = None, balance: int = 0

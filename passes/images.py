@@ -67,7 +67,7 @@ _DAMAGE: Final = (
 # EXIF: the tag, and the values that swap width and height.
 _ORIENTATION: Final = 0x0112
 _TURNED: Final = frozenset({5, 6, 7, 8})
-_Pixels = tuple[int, int]
+Pixels = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +126,12 @@ def render_logo(
         Unavailable: too many pictures are being read.
     """
     inner = round(GOOGLE_LOGO_SIDE * (1 - 2 * GOOGLE_MARGIN))
-    boxes = [_times(LOGO_POINTS, _LARGEST), (inner, inner)]
+    boxes = [times(LOGO_POINTS, _LARGEST), (inner, inner)]
 
-    def fit(size: _Pixels) -> float:
+    def fit(size: Pixels) -> float:
         return max(_contain_scale(size, box) for box in boxes)
 
-    with _picture(data, fit=fit, field=field) as picture:
+    with opened(data, fit=fit, field=field) as picture:
         logo = _trimmed(picture, field=field)
         return _logo_images(logo, backdrop=_backdrop(logo, background_colour))
 
@@ -145,21 +145,21 @@ def render_strip(
         InvalidInput: as `inspect_upload`, or the picture is damaged.
         Unavailable: too many pictures are being read.
     """
-    sizes = {name: _times(STRIP_POINTS, scale) for scale, name in _STRIPS.items()}
+    sizes = {name: times(STRIP_POINTS, scale) for scale, name in _STRIPS.items()}
     sizes[ImageName.GOOGLE_HERO] = GOOGLE_HERO
 
-    def fit(size: _Pixels) -> float:
-        return max(_cover_scale(size, box) for box in sizes.values())
+    def fit(size: Pixels) -> float:
+        return max(cover_scale(size, box) for box in sizes.values())
 
-    with _picture(data, fit=fit, field=field) as picture:
-        opaque = _flattened(picture, background_colour)
+    with opened(data, fit=fit, field=field) as picture:
+        opaque = flattened(picture, background_colour)
         pictures = {
             name: ImageOps.fit(opaque, size, Image.Resampling.LANCZOS)
             for name, size in sizes.items()
         }
     # Choosing colours costs more than all the rest, so the smallest picture chooses for all.
     palette = pictures[ImageName.STRIP_1X].quantize(PALETTE, Image.Quantize.MEDIANCUT)
-    return {name: _encoded(picture, palette=palette) for name, picture in pictures.items()}
+    return {name: encoded(picture, palette=palette) for name, picture in pictures.items()}
 
 
 def default_images(design: Design) -> dict[ImageName, Rendered]:
@@ -171,12 +171,11 @@ def default_images(design: Design) -> dict[ImageName, Rendered]:
     badge.putalpha(rounded_mask(GOOGLE_LOGO_SIDE))
     side = LOGO_POINTS[1]
     images = {
-        name: _encoded(_resized(badge, _times((side, side), scale)))
-        for scale, name in _LOGOS.items()
+        name: encoded(_resized(badge, times((side, side), scale))) for scale, name in _LOGOS.items()
     }
     for scale, name in _ICONS.items():
-        images[name] = _encoded(_resized(on_card, _times((ICON_POINTS, ICON_POINTS), scale)))
-    images[ImageName.GOOGLE_LOGO] = _encoded(on_card)
+        images[name] = encoded(_resized(on_card, times((ICON_POINTS, ICON_POINTS), scale)))
+    images[ImageName.GOOGLE_LOGO] = encoded(on_card)
     return images
 
 
@@ -208,7 +207,7 @@ def _check_facts(facts: UploadFacts, *, field: str) -> None:
 
 
 @contextmanager
-def _picture(data: bytes, *, fit: Callable[[_Pixels], float], field: str) -> Iterator[Image.Image]:
+def opened(data: bytes, *, fit: Callable[[Pixels], float], field: str) -> Iterator[Image.Image]:
     """The upload as an upright sRGB picture (RGB or RGBA), no larger than `fit` needs."""
     facts = inspect_upload(data, field=field)
     if not _decoders.acquire(timeout=DECODE_WAIT_S):
@@ -226,7 +225,7 @@ def _picture(data: bytes, *, fit: Callable[[_Pixels], float], field: str) -> Ite
 
 
 def _decoded(
-    data: bytes, facts: UploadFacts, *, fit: Callable[[_Pixels], float], field: str
+    data: bytes, facts: UploadFacts, *, fit: Callable[[Pixels], float], field: str
 ) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=(facts.format,)) as source:
         width, height = source.size
@@ -247,7 +246,7 @@ def _decoded(
     return ImageOps.exif_transpose(picture)
 
 
-def _upright(source: Image.Image) -> _Pixels:
+def _upright(source: Image.Image) -> Pixels:
     width, height = source.size
     return (height, width) if source.getexif().get(_ORIENTATION) in _TURNED else (width, height)
 
@@ -307,14 +306,14 @@ def _backdrop(logo: Image.Image, colour: str) -> str:
 
 def _logo_images(logo: Image.Image, *, backdrop: str) -> dict[ImageName, Rendered]:
     images = {
-        name: _encoded(_resized(logo, _contained(logo.size, _times(LOGO_POINTS, scale))))
+        name: encoded(_resized(logo, _contained(logo.size, times(LOGO_POINTS, scale))))
         for scale, name in _LOGOS.items()
     }
     for scale, name in _ICONS.items():
         square = _on_square(logo, ICON_POINTS * scale, margin=ICON_MARGIN, backdrop=backdrop)
-        images[name] = _encoded(square)
+        images[name] = encoded(square)
     square = _on_square(logo, GOOGLE_LOGO_SIDE, margin=GOOGLE_MARGIN, backdrop=backdrop)
-    images[ImageName.GOOGLE_LOGO] = _encoded(square)
+    images[ImageName.GOOGLE_LOGO] = encoded(square)
     return images
 
 
@@ -327,7 +326,7 @@ def _on_square(logo: Image.Image, side: int, *, margin: float, backdrop: str) ->
     return square
 
 
-def _flattened(picture: Image.Image, colour: str) -> Image.Image:
+def flattened(picture: Image.Image, colour: str) -> Image.Image:
     if picture.mode != "RGBA":
         return picture
     paper = Image.new("RGB", picture.size, colour)
@@ -335,30 +334,30 @@ def _flattened(picture: Image.Image, colour: str) -> Image.Image:
     return paper
 
 
-def _resized(picture: Image.Image, size: _Pixels) -> Image.Image:
+def _resized(picture: Image.Image, size: Pixels) -> Image.Image:
     if picture.size == size:
         return picture
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
-def _times(size: _Pixels, scale: int) -> _Pixels:
+def times(size: Pixels, scale: int) -> Pixels:
     return (size[0] * scale, size[1] * scale)
 
 
-def _contain_scale(size: _Pixels, box: _Pixels) -> float:
+def _contain_scale(size: Pixels, box: Pixels) -> float:
     return min(box[0] / size[0], box[1] / size[1])
 
 
-def _cover_scale(size: _Pixels, box: _Pixels) -> float:
+def cover_scale(size: Pixels, box: Pixels) -> float:
     return max(box[0] / size[0], box[1] / size[1])
 
 
-def _contained(size: _Pixels, box: _Pixels) -> _Pixels:
+def _contained(size: Pixels, box: Pixels) -> Pixels:
     scale = _contain_scale(size, box)
     return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
-def _encoded(picture: Image.Image, *, palette: Image.Image | None = None) -> Rendered:
+def encoded(picture: Image.Image, *, palette: Image.Image | None = None) -> Rendered:
     """A PNG with nothing but pixels, by palette where that is exact or cannot be seen."""
     small = picture
     if picture.getcolors(PALETTE) is not None:

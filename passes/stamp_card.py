@@ -13,19 +13,19 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from PIL import Image, ImageDraw
 
-from passes.design import Design, ImageName, StampShape
+from passes.design import DRAWN_MAX, Design, ImageName, StampShape
 from passes.images import GOOGLE_HERO, STRIP_POINTS, Rendered
 
-GOAL_MAX: Final = 60
 COLOURS: Final = 48
 _OVERSAMPLING: Final = 4
+MARK_REACH: Final = 0.54  # how far a mark reaches, as a share of the stamp's radius
 _GAP: Final = 0.28  # between two stamps, as a share of their diameter
 _MARGIN: Final = 0.1  # around all, as a share of the height
-_ROW_MAX: Final = {1: 5, 2: 12, 3: 24, 4: 40, 5: 60}
+_ROW_MAX: Final = {1: 5, 2: 12, 3: 24, 4: DRAWN_MAX}
 _STRIPS: Final = {1: ImageName.STRIP_1X, 2: ImageName.STRIP_2X, 3: ImageName.STRIP_3X}
 _RING: Final = 0.085
 _FAINT: Final = 0.62  # how far an empty stamp goes towards the ground
@@ -51,11 +51,21 @@ class Mark:
     lines: tuple[tuple[Point, ...], ...] = ()
     line_width: float = 0.2
 
+    @property
+    def outlines_path(self) -> str:
+        """The filled outlines as an SVG path."""
+        return " ".join([_path(outline) + "Z" for outline in self.filled])
+
+    @property
+    def lines_path(self) -> str:
+        """The lines as an SVG path."""
+        return " ".join([_path(line) for line in self.lines])
+
 
 def layout(goal: int, filled: int, *, width: float, height: float) -> tuple[Stamp, ...]:
     """Where the stamps of a card stand in a box, in reading order and centred row by row."""
-    rows = next(rows for rows, most in _ROW_MAX.items() if min(goal, GOAL_MAX) <= most)
-    goal = min(goal, GOAL_MAX)
+    goal = min(goal, DRAWN_MAX)
+    rows = next(rows for rows, most in _ROW_MAX.items() if goal <= most)
     longest = -(-goal // rows)
     room_x, room_y = width - 2 * _MARGIN * height, height * (1 - 2 * _MARGIN)
     diameter = min(room_x / _span(longest), room_y / _span(rows), height * 0.56)
@@ -91,20 +101,28 @@ def draw_stamps(design: Design, goal: int) -> tuple[dict[ImageName, Rendered], .
     for name, size in sizes.items():
         tiles = _Tiles(design, layout(goal, 0, width=size[0], height=size[1])[0].radius)
         for filled, images in enumerate(sets):
-            images[name] = _rendered(_picture(design, tiles, goal, filled, size=size))
+            images[name] = _rendered(_picture(tiles, goal, filled, size=size))
     return tuple(sets)
 
 
 class _Tiles:
-    """The four stamps there are, drawn once for a size."""
+    """The four stamps there are, drawn once for a size and brought to one small palette."""
 
     def __init__(self, design: Design, radius: float) -> None:
         self._design = design
         self.side = max(2, round(radius * 2))
+        kinds = [(filled, last) for filled in (False, True) for last in (False, True)]
+        sheet = Image.new("RGB", (self.side * len(kinds), self.side))
+        for place, (filled, last) in enumerate(kinds):
+            sheet.paste(self._tile(filled=filled, last=last), (place * self.side, 0))
+        few = sheet.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        self.ground = cast("int", few.getpixel((0, 0)))
+        self.palette = few.getpalette() or []
+        # The median of nearly equal colours may miss the card's own by a step, which would show.
+        self.palette[self.ground * 3 : self.ground * 3 + 3] = _rgb(design.background_colour)
         self._made = {
-            (filled, last): self._tile(filled=filled, last=last)
-            for filled in (False, True)
-            for last in (False, True)
+            kind: few.crop((place * self.side, 0, (place + 1) * self.side, self.side))
+            for place, kind in enumerate(kinds)
         }
 
     def of(self, stamp: Stamp) -> Image.Image:
@@ -127,10 +145,9 @@ class _Tiles:
         return tile.resize((self.side, self.side), Image.Resampling.LANCZOS)
 
 
-def _picture(
-    design: Design, tiles: _Tiles, goal: int, filled: int, *, size: tuple[int, int]
-) -> Image.Image:
-    picture = Image.new("RGB", size, _rgb(design.background_colour))
+def _picture(tiles: _Tiles, goal: int, filled: int, *, size: tuple[int, int]) -> Image.Image:
+    picture = Image.new("P", size, tiles.ground)
+    picture.putpalette(tiles.palette)
     for stamp in layout(goal, filled, width=size[0], height=size[1]):
         at = (round(stamp.x - tiles.side / 2), round(stamp.y - tiles.side / 2))
         picture.paste(tiles.of(stamp), at)
@@ -138,7 +155,7 @@ def _picture(
 
 
 def _draw(pen: ImageDraw.ImageDraw, what: Mark, side: int, colour: tuple[int, int, int]) -> None:
-    half, reach = side / 2, side * 0.27
+    half, reach = side / 2, side / 2 * MARK_REACH
 
     def placed(points: Sequence[Point]) -> list[Point]:
         return [(half + x * reach, half + y * reach) for x, y in points]
@@ -154,9 +171,8 @@ def _draw(pen: ImageDraw.ImageDraw, what: Mark, side: int, colour: tuple[int, in
 
 
 def _rendered(picture: Image.Image) -> Rendered:
-    few = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     out = io.BytesIO()
-    few.save(out, "PNG", optimize=True)
+    picture.save(out, "PNG")
     data = out.getvalue()
     return Rendered(
         data=data,
@@ -179,6 +195,10 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 def _mixed(ink: tuple[int, ...], paper: tuple[int, ...], share: float) -> tuple[int, int, int]:
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(ink, paper, strict=True))
     return red, green, blue
+
+
+def _path(points: Sequence[Point]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
 
 
 def _star() -> tuple[Point, ...]:

@@ -14,10 +14,13 @@ from urllib.parse import quote
 from babel.numbers import format_decimal
 
 from passes.apple_face import AppleFace, FaceField, apple_face
+from passes.apple_options import PassStyle
 from passes.content import Content
 from passes.contrast import Contrast, contrast_ratio, verdict
 from passes.design import Design, ImageName
 from passes.google import object_face
+from passes.images import STRIP_POINTS
+from passes.stamp_card import Mark, Stamp, layout, mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,15 @@ class GoogleFace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnStamps:
+    """A stamp card's strip in points, 375 wide and 144 high; marks are SVG paths of -1 to 1."""
+
+    stamps: tuple[Stamp, ...]
+    mark: Mark
+    present: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardView:
     """One card for our pages.
 
@@ -85,6 +97,13 @@ class CardView:
     barcode: str
     barcode_text: str
     voided: bool
+    stamps: DrawnStamps | None = None
+    style: PassStyle = PassStyle.STORE_CARD
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether the card has a thumbnail instead of a strip."""
+        return self.style is PassStyle.GENERIC
 
 
 def card_view(design: Design, content: Content) -> CardView:
@@ -106,10 +125,26 @@ def card_view(design: Design, content: Content) -> CardView:
         back=shown(face.back),
         google=_google_face(design, content),
         colours=card_colours(design),
-        images={name: ref.sha256 for name, ref in design.images.items()},
+        images={
+            name: ref.sha256
+            for name, ref in design.pictures(goal=content.goal, balance=content.balance).items()
+        },
         barcode=face.barcode,
         barcode_text=face.barcode_text,
         voided=content.voided,
+        stamps=_stamps(design, content),
+        style=design.apple.style,
+    )
+
+
+def _stamps(design: Design, content: Content) -> DrawnStamps | None:
+    if content.goal is None or not design.draws_stamps(content.goal):
+        return None
+    width, height = STRIP_POINTS
+    return DrawnStamps(
+        stamps=layout(content.goal, content.balance, width=width, height=height),
+        mark=mark(design.stamp_shape, last=False),
+        present=mark(design.stamp_shape, last=True),
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -65,6 +66,7 @@ class _Holder:
     number: str
     name: str
     language: str
+    since: datetime
     balance: int
     carry: int
 
@@ -120,11 +122,15 @@ def load_faces(
     }
 
 
-def load_images(work: UnitOfWork, design: Design) -> dict[str, bytes]:
-    """A design's images for Apple, PNG bytes by file name; the caller keeps them per version."""
-    wanted = {
-        name: ref.sha256 for name, ref in design.images.items() if not name.startswith("google-")
-    }
+def load_images(
+    work: UnitOfWork, design: Design, *, goal: int | None = None, balance: int = 0
+) -> dict[str, bytes]:
+    """A card's images for Apple, PNG bytes by file name; the caller keeps them per version.
+
+    A stamp card has a set for each number of filled stamps, from 0 to `goal`.
+    """
+    pictures = design.pictures(goal=goal, balance=balance)
+    wanted = {name: ref.sha256 for name, ref in pictures.items() if not name.startswith("google-")}
     table = tables.image
     rows = work.scope.execute(
         work.scope.select(table, table.c.sha256, table.c.data).where(
@@ -145,6 +151,7 @@ def _holders(work: UnitOfWork, pass_ids: Sequence[int]) -> list[_Holder]:
             member.c.number,
             member.c.name,
             member.c.language,
+            member.c.joined_at.label("member_since"),
             account.c.balance,
             account.c.carry,
         )
@@ -175,6 +182,7 @@ def _holders(work: UnitOfWork, pass_ids: Sequence[int]) -> list[_Holder]:
             number=row.number,
             name=row.name,
             language=row.language,
+            since=row.member_since,
             balance=row.balance or 0,
             carry=row.carry or 0,
         )
@@ -351,6 +359,8 @@ def _content(
             message="",
             card_link=f"{shop.public_url}/m/{link}",
             voided=card.voided_at is not None,
+            expires_at=programme.design.expires_at,
+            member_since=holder.since.astimezone(shop.time_zone),
         )
 
 

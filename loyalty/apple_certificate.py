@@ -17,6 +17,7 @@ from common.i18n import gettext as _
 from common.ids import new_id
 from loyalty.context import Loyalty
 from signing.apple_certificates import CertificateMaterial, PassCertificate, check_certificate
+from signing.csr import public_sha256
 from signing.sealing import seal
 from storage.unit_of_work import UnitOfWork, run_work
 from storage.wallet_passes import AppleCertificate, PassType
@@ -70,7 +71,11 @@ def install_certificate(
             if current is not None and same
             else _open_pass_type(work, checked, sandbox=sandbox)
         )
+        _refuse_twice(work, pass_type_id, checked)
         work.passes.add_certificate(_record(ctx, merchant_id, pass_type_id, checked))
+        waiting = work.apple_keys.request_of(public_sha256(material.leaf))
+        if waiting is not None:
+            work.apple_keys.drop_request(waiting.id)
         adopted = work.passes.adopt_unassigned(pass_type_id)
         work.audit.add(
             actor=actor,
@@ -82,6 +87,11 @@ def install_certificate(
         return _installed(checked, replaced=same, adopted=adopted)
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def _refuse_twice(work: UnitOfWork, pass_type_id: int, checked: PassCertificate) -> None:
+    if any(c.serial_hex == checked.serial_hex for c in work.passes.certificates(pass_type_id)):
+        raise Conflict(_("This certificate is installed already. Nothing was changed."))
 
 
 def _is_same(current: PassType, checked: PassCertificate) -> bool:

@@ -45,6 +45,7 @@ from signing.certificate_files import (
 )
 from signing.chain import (
     APPLE_G4_SHA256,
+    apple_g4,
     extension,
     issuer_of,
     reaches,
@@ -123,7 +124,7 @@ def check_certificate(
         SigningError: `roots` itself cannot be read.
     """
     anchors = read_roots(roots)
-    issuer = issuer_of(material.leaf, (*material.others, *anchors))
+    issuer = issuer_of(material.leaf, (*material.others, *anchors, apple_g4()))
     complaints = [
         *_subject_complaints(material.leaf),
         *_key_complaints(material),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -22,6 +24,21 @@ from signing.certificate_files import read_certificates
 
 # Apple Worldwide Developer Relations Certification Authority, OU=G4, valid to 2030-12-10.
 APPLE_G4_SHA256: Final = "ea4757885538dd8cb59ff4556f676087d83c85e70902c122e42c0808b5bce14c"
+# Apple publishes it at https://www.apple.com/certificateauthority/; the digest above proves it.
+APPLE_G4_FILE: Final = Path(__file__).with_name("apple_g4.pem")
+
+
+@cache
+def apple_g4() -> x509.Certificate:
+    """Apple's intermediate for passes, so that nobody needs to look for it.
+
+    Raises:
+        SigningError: the file that came with this installation was changed.
+    """
+    certificate = x509.load_pem_x509_certificate(APPLE_G4_FILE.read_bytes())
+    if not is_apple_g4(certificate):
+        raise SigningError("signing/apple_g4.pem is not Apple's certificate. Install again.")
+    return certificate
 
 
 def read_roots(roots: bytes | None) -> list[x509.Certificate]:

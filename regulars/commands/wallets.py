@@ -1,30 +1,69 @@
-"""`apple-certificate` and `google-account`: what makes cards real. Neither uses the network."""
+"""`apple-request`, `apple-certificate` and `google-account`: what makes cards real, offline."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import click
 
 from common.actor import SYSTEM
-from common.errors import InvalidInput
-from loyalty.apple_certificate import InstalledCertificate, install_certificate
+from common.errors import InvalidInput, WalletError
+from loyalty.apple_certificate import InstalledCertificate
+from loyalty.apple_request import CertificateUpload, install_upload, request_certificate
 from loyalty.google_account import install_google_account
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
-from signing.apple_certificates import CertificateMaterial, read_p12, read_pem
 
 FILE_BYTES_MAX: Final = 256 * 1024
+_LOCKED: Final = frozenset({".p12", ".pfx"})
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("apple-request")
+@click.argument("file", type=_FILE)
+@merchant_option
+@framed
+def apple_request(desk: Desk, file: Path, *, merchant: str | None) -> None:
+    """Make a key and write its certificate request to FILE, to be uploaded at Apple.
+
+    The key stays here, sealed, until `apple-certificate` brings the certificate made from it.
+    """
+    installation = desk.open()
+    shop = chosen(installation, merchant)
+    # Opened before the key is made: a file that is there already is never overwritten.
+    stream = _new_file(file)
+    try:
+        asked = request_certificate(installation.loyalty, shop.id, actor=SYSTEM)
+        stream.write(asked.request_pem)
+    except WalletError:
+        file.unlink()
+        raise
+    finally:
+        stream.close()
+    desk.console.show(
+        {"request": asked.id, "file": str(file)},
+        f"{file} is the request. In Apple's developer portal open the Pass Type ID, press Create",
+        "Certificate, upload it and download pass.cer. Then: regulars apple-certificate pass.cer",
+    )
+
+
+def _new_file(path: Path) -> IO[str]:
+    try:
+        return path.open("x", encoding="ascii")
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}. Name a file that is not there yet.",
+            field="file",
+        ) from error
 
 
 @click.command("apple-certificate")
 @click.argument("file", type=_FILE, required=False)
 @click.option("--password-file", type=_FILE, help="A file with the password of FILE or of the key.")
-@click.option("--intermediate", type=_FILE, help="Apple's intermediate, if FILE lacks it (G4).")
+@click.option("--intermediate", type=_FILE, help="Another chain's intermediate; Apple's is known.")
 @click.option("--cert", type=_FILE, help="The certificate, .cer or .pem, instead of FILE.")
-@click.option("--key", type=_FILE, help="Its private key, .pem.")
+@click.option("--key", type=_FILE, help="Its private key, where `apple-request` did not make it.")
 @click.option("--new-pass-type", is_flag=True, help="Start another pass type beside the old one.")
 @merchant_option
 @framed
@@ -39,34 +78,31 @@ def apple_certificate(
     new_pass_type: bool,
     merchant: str | None,
 ) -> None:
-    """Install the Pass Type ID certificate FILE.p12, or replace the one that ends.
+    """Install the Pass Type ID certificate FILE (.cer, .pem or .p12), or the renewal of one.
 
-    It is checked whole (pass type, team, dates, chain, key) before anything is stored.
+    It is checked whole (pass type, team, dates, chain, key) before anything is stored. The key of
+    a .cer is the one that `apple-request` made, unless --key names it.
     """
+    if (file is None) == (cert is None):
+        raise click.UsageError("Give FILE, or --cert with or without --key.")
+    data = _read(cert or file or Path())
     password = _password(password_file)
-    if password is None and file is not None and sys.stdin.isatty():
+    if password is None and sys.stdin.isatty() and file is not None and file.suffix in _LOCKED:
         password = click.prompt(
             "The file's password", default="", hide_input=True, show_default=False, err=True
         )
-    material = _material(file, cert=cert, key=key, password=password)
-    if intermediate is not None:
-        material = material.with_intermediates(_read(intermediate))
+    upload = CertificateUpload(
+        data=data,
+        password=password,
+        key=_read(key) if key else None,
+        intermediate=_read(intermediate) if intermediate else None,
+    )
     installation = desk.open()
     shop = chosen(installation, merchant)
-    done = install_certificate(
-        installation.loyalty, shop.id, material, actor=SYSTEM, new_pass_type=new_pass_type
+    done = install_upload(
+        installation.loyalty, shop.id, upload, actor=SYSTEM, new_pass_type=new_pass_type
     )
     desk.console.show(_certificate_facts(done), *_certificate_lines(done))
-
-
-def _material(
-    file: Path | None, *, cert: Path | None, key: Path | None, password: str | None
-) -> CertificateMaterial:
-    if file is not None and cert is None and key is None:
-        return read_p12(_read(file), password)
-    if file is None and cert is not None and key is not None:
-        return read_pem(_read(cert), _read(key), password)
-    raise click.UsageError("Give FILE.p12, or both --cert and --key.")
 
 
 def _password(path: Path | None) -> str | None:
@@ -125,4 +161,4 @@ def google_account(desk: Desk, file: Path, *, issuer: str, merchant: str | None)
     )
 
 
-COMMANDS = (apple_certificate, google_account)
+COMMANDS = (apple_request, apple_certificate, google_account)

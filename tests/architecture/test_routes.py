@@ -51,6 +51,7 @@ ROWS: dict[str, Row] = {
     "health.ready": OPEN,
     "google.image": OPEN,
     "google.robots": OPEN,
+    "google.callback": Row(roles=NOBODY, without_token=True),  # opens by Google's signature
     "join.show": OPEN,
     "join.join": OPEN,
     "join.welcome": OPEN,
@@ -143,6 +144,14 @@ ROWS: dict[str, Row] = {
     "console.remove_till": CONSOLE_PAGE,
     "console.setup": CONSOLE_PAGE,
     "console.complaints": CONSOLE_PAGE,
+    "console.check": CONSOLE_PAGE,
+    "console.check_upload": CONSOLE_PAGE,
+    "console.apple_setup": CONSOLE_PAGE,
+    "console.install_apple": OWNERS_PAGE,
+    "console.ask_for_certificate": OWNERS_PAGE,
+    "console.certificate_request": CONSOLE_PAGE,
+    "console.remove_request": OWNERS_PAGE,
+    "console.take_back": OWNERS_PAGE,
     "console.settings": CONSOLE_PAGE,
     "console.shop": CONSOLE_PAGE,
     "console.change_the_shop": OWNERS_PAGE,
@@ -156,7 +165,15 @@ ROWS: dict[str, Row] = {
 }
 # Variables of an address that name a row of one merchant.
 MERCHANTS_IDS = frozenset(
-    {"programme_id", "reward_id", "location_id", "staff_id", "till_id", "member_id"}
+    {
+        "programme_id",
+        "reward_id",
+        "location_id",
+        "staff_id",
+        "till_id",
+        "member_id",
+        "request_id",
+    }
 )
 # "Not you": to the sign-in page, or Apple's and HTTP's own refusals.
 REFUSED = frozenset({401, 403})
@@ -233,7 +250,8 @@ def test_another_shops_ids_are_nobodys(town, endpoint, method, variables) -> Non
 def test_nothing_changes_without_a_form_token(town, endpoint, method, variables) -> None:
     row = ROWS[endpoint]
     if row.without_token:
-        assert endpoint.startswith("apple."), "only phones may come without a form"
+        machines = endpoint.startswith("apple.") or endpoint == "google.callback"
+        assert machines, "only phones and Google may come without a form"
         return
     role = next((one for one in ROLES if one in row.roles), OWNER)
 

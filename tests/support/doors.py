@@ -18,6 +18,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from common.clock import ManualClock
+from loyalty.apple_request import request_certificate
 from loyalty.context import Loyalty
 from loyalty.programmes import read_programme
 from loyalty.rewards import add_reward
@@ -138,6 +139,8 @@ class Town:
             ),
             "member_id": member.member_id,
             "person_id": 1,
+            "request_id": request_certificate(ctx, merchant_id, actor=SYSTEM).id,
+            "certificate_id": 1,
             "role": "logo",
             "token": member.card_token,
             "code": house.join_code,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from web.console import (
     account,
     activity,
+    apple,
     branches,
     cards,
+    check,
     entry,
     handover,
     home,
@@ -28,9 +30,11 @@ from web.console.door import blueprint
 __all__ = [
     "account",
     "activity",
+    "apple",
     "blueprint",
     "branches",
     "cards",
+    "check",
     "entry",
     "handover",
     "home",

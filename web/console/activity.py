@@ -17,6 +17,11 @@ from web.sessions import signed_in
 
 ACTIONS: Final = {
     "apple_certificate.install": mark("Apple certificate installed"),
+    "apple_certificate.request": mark("Apple certificate requested"),
+    "apple_certificate.request_dropped": mark("Certificate request removed"),
+    "apple_certificate.take_back": mark("Apple certificate removed"),
+    "apple_push_key.install": mark("Apple push key installed"),
+    "apple_push_key.remove": mark("Apple push key removed"),
     "delivery.retry": mark("Parked updates tried again"),
     "design.publish": mark("Card published"),
     "design.save": mark("Card's look changed"),

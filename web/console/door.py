@@ -13,6 +13,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from common.errors import Conflict, NotSignedIn
+from loyalty.certificate_alarms import certificate_alarms
 from loyalty.console_session import SecondFactorWanted
 from web.errors import answer, wants_json
 from web.services import services
@@ -70,6 +71,7 @@ def page(template: str, **values: object) -> str:
         me=who,
         currency=who.merchant.currency,
         sandbox_page_url=settings.sandbox_page_url if who.merchant.sandbox else None,
+        certificate_alarms=certificate_alarms(services().loyalty, who.merchant_id),
         **values,
     )
 

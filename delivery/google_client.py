@@ -79,6 +79,7 @@ class GoogleClient:
         account_id: int,
         class_document: Document,
         object_document: Document,
+        object_patch: Document | None = None,
         timeout_s: float,
     ) -> None:
         """Put an object, and its class where it is missing, at Google now.
@@ -89,7 +90,7 @@ class GoogleClient:
         answer = self.put_object(
             account_id,
             insert=object_document,
-            patch=_without_ids(object_document),
+            patch=object_patch or _without_ids(object_document),
             class_document=class_document,
             timeout_s=timeout_s,
             exists=False,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import chain, zip_longest
-from typing import Final
+from typing import Final, TypeVar
 
 from common.clock import to_micros
 from common.errors import NotFound
@@ -41,6 +41,7 @@ ROUND_S: Final = 1.0
 
 _log = logging.getLogger("regulars.delivery")
 _Job = Callable[[], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class GoogleLane:
         """Deliver a batch of claims of any merchants and settle every one."""
         bundles = [self._bundle(*mine) for mine in by_merchant(claims).items()]
         ends_s = self._desk.clock.monotonic_s() + ROUND_S
-        letters = _in_turn([bundle.letters for bundle in bundles])
+        letters = in_turn([bundle.letters for bundle in bundles])
         list(self._threads.map(lambda job: job(), self._jobs(letters, ends_s)))
         for bundle in bundles:
             self._record(bundle)
@@ -198,10 +199,10 @@ class GoogleLane:
         return replace(again_at, facts={**letter.claim.facts, "notified": spent})
 
 
-def _in_turn(queues: Sequence[Sequence[Letter]]) -> list[Letter]:
-    """Every queue's first letter, then every queue's second, and so on."""
+def in_turn(queues: Sequence[Sequence[T]]) -> list[T]:
+    """Every queue's first entry, then every queue's second, and so on."""
     rows = chain.from_iterable(zip_longest(*queues))
-    return [letter for letter in rows if letter is not None]
+    return [entry for entry in rows if entry is not None]
 
 
 def _fits_batch(letter: Letter) -> bool:

@@ -7,8 +7,6 @@ moves when its class is another), `balance` and `notified` (the budget of notifi
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +17,7 @@ from common.errors import InvalidInput, NotFound, WalletError
 from delivery.desk import Desk
 from delivery.outcomes import Answer, Outcome
 from passes.google import loyalty_object, object_patch
+from passes.google_parts import digest_of, state_digest
 from storage.claims import Claim
 from storage.deliveries import Channel
 from storage.faces import Face, load_faces
@@ -80,12 +79,6 @@ def nowhere(claim: Claim) -> Letter:
     return _answered(claim, Answer(outcome=Outcome.BREAKER, reason=NO_ACCOUNT))
 
 
-def digest_of(document: Document) -> str:
-    """Hex that differs when the document does."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def recent(stamps: object, now: datetime) -> list[int]:
     """The notifications of the last 24 hours, in microseconds since 1970."""
     known = stamps if isinstance(stamps, list) else []
@@ -134,7 +127,7 @@ def _object_letter(desk: Desk, home: GoogleHome, claim: Claim, face: Face) -> Le
         patch=patch,
         class_insert=home.class_document(face.design, identity),
         facts={
-            "sent": digest_of({"id": identity.object_id, "class": identity.class_id, **patch}),
+            "sent": state_digest(identity, patch),
             "class": identity.class_id,
             "balance": face.content.balance,
             "notified": notified,

@@ -19,9 +19,13 @@ class GooglePort(Protocol):
         account_id: int,
         class_document: Mapping[str, Any],
         object_document: Mapping[str, Any],
+        object_patch: Mapping[str, Any] | None = None,
         timeout_s: float,
     ) -> None:
         """Insert both, or patch what exists.
+
+        `object_patch` is the body for an object that is there: the whole state, with nulls for what
+        is gone.
 
         Raises:
             DeliveryError: Google did not take it in time; the sentence says why.

@@ -1,31 +1,41 @@
 """The link that puts a member's card into Google Wallet, made at the click.
 
 The object must be at Google before the customer is sent there. So the card's row is committed as
-wanted first, then Google is asked through the port, outside any transaction, then what was taken is
-recorded: a crash in between leaves work for the worker and nothing lost. Rules: the link names the
-object and holds no data of anyone; an object that is current is not sent again.
+wanted and taken first, then Google is asked through the port, outside any transaction, then what
+was taken is recorded: a crash in between leaves work for the worker and nothing lost. Rules:
+- the link names the object and holds no data of anyone;
+- one request is on its way for a card at a time: a row that the worker or another click holds is
+  waited for;
+- an object that Google has is the worker's to change: its link is given at once, for a new phone
+  as for the first.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from common.errors import NotFound, Unavailable
+from common.errors import DeliveryError, NotFound, Unavailable
 from common.i18n import gettext as _
+from common.ids import new_id
 from loyalty.context import Loyalty
-from passes.google import loyalty_object
-from passes.google_parts import GoogleIdentity
+from loyalty.ports import GooglePort
+from passes.google import loyalty_object, object_patch
+from passes.google_parts import GoogleIdentity, state_digest
 from signing.google_jwt import save_jwt, stored_service_account
 from signing.sealing import unseal
+from storage import claims as settle
+from storage.claims import Claim, Claims
 from storage.deliveries import Channel
 from storage.faces import load_face
 from storage.google_accounts import GoogleAccount
 from storage.google_identities import google_home
-from storage.unit_of_work import UnitOfWork, run_work
+from storage.unit_of_work import UnitOfWork, open_work, run_work
 
+WAIT_STEP_S: Final = 0.1
 WORKER_WAITS: Final = timedelta(seconds=10)
 """The worker leaves the row alone while the click itself sends it."""
 
@@ -38,11 +48,13 @@ class _Order:
     account: GoogleAccount
     identity: GoogleIdentity
     pass_id: int
-    programme_id: int
+    claim: Claim | None
+    is_there: bool
     revision: int
-    current: bool
+    balance: int
     class_document: Mapping[str, Any]
     object_document: Mapping[str, Any]
+    object_patch: Mapping[str, Any]
 
 
 def google_save_link(ctx: Loyalty, merchant_id: int, member_id: int) -> str:
@@ -59,14 +71,10 @@ def google_save_link(ctx: Loyalty, merchant_id: int, member_id: int) -> str:
     order = run_work(
         ctx.database, merchant_id, lambda work: _want(ctx, work, member_id), clock=ctx.clock
     )
-    if not order.current:
-        ctx.google.upsert(
-            account_id=order.account.id,
-            class_document=order.class_document,
-            object_document=order.object_document,
-            timeout_s=ctx.settings.google_save_timeout_s,
-        )
-        run_work(ctx.database, merchant_id, lambda work: _sent(work, order), clock=ctx.clock)
+    if not order.is_there and order.claim is None:
+        _wait(ctx, merchant_id, order)
+    elif order.claim is not None:
+        _send(ctx, ctx.google, merchant_id, order, order.claim)
     return f"{ctx.settings.google_save_url.rstrip('/')}/{_token(ctx, order)}"
 
 
@@ -75,28 +83,66 @@ def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
     card = work.passes.current_of_member(member_id)
     identity = home.identity(card.programme_id, card)
     due_at = ctx.clock.now() + WORKER_WAITS
-    current = work.deliveries.is_delivered(Channel.GOOGLE_OBJECT, card.id)
     work.passes.set_google_object(card.id, identity.object_id)
     if not work.deliveries.has_google_class(card.programme_id):
         work.deliveries.want_google_class(card.programme_id, due_at=due_at)
     work.deliveries.want_google_object(card.id, due_at=due_at)
+    fresh = work.deliveries.is_fresh(Channel.GOOGLE_OBJECT, card.id)
+    claim = None
+    if fresh:
+        lease = f"click-{new_id()}"
+        claim = Claims(work.scope).take(Channel.GOOGLE_OBJECT, card.id, lease=lease)
     face = load_face(work, card.id, keyring=ctx.keyring, public_url=ctx.settings.public_url)
     return _Order(
         account=home.account,
         identity=identity,
         pass_id=card.id,
-        programme_id=card.programme_id,
+        claim=claim,
+        is_there=not fresh,
         revision=face.wallet_pass.revision,
-        current=current,
+        balance=face.content.balance,
         class_document=home.class_document(face.design, identity),
         object_document=loyalty_object(face.design, face.content, identity),
+        object_patch=object_patch(face.design, face.content, identity),
     )
 
 
-def _sent(work: UnitOfWork, order: _Order) -> None:
-    """Only a card that was never there is known to be whole: a patch here clears nothing."""
-    if work.deliveries.is_fresh(Channel.GOOGLE_OBJECT, order.pass_id):
-        work.deliveries.mark_delivered(Channel.GOOGLE_OBJECT, order.pass_id, order.revision)
+def _send(ctx: Loyalty, google: GooglePort, merchant_id: int, order: _Order, claim: Claim) -> None:
+    """Ask Google, and settle the claim whatever comes of it."""
+    outcome = settle.given_back(claim)
+    try:
+        google.upsert(
+            account_id=order.account.id,
+            class_document=order.class_document,
+            object_document=order.object_document,
+            object_patch={"classId": order.identity.class_id, **order.object_patch},
+            timeout_s=ctx.settings.google_save_timeout_s,
+        )
+        facts = {
+            "sent": state_digest(order.identity, order.object_patch),
+            "class": order.identity.class_id,
+            "balance": order.balance,
+            "notified": [],
+        }
+        outcome = settle.delivered(claim, order.revision, facts=facts)
+    finally:
+        run_work(
+            ctx.database,
+            merchant_id,
+            lambda work: Claims(work.scope).settle([outcome]),
+            clock=ctx.clock,
+        )
+
+
+def _wait(ctx: Loyalty, merchant_id: int, order: _Order) -> None:
+    """Wait for whoever sends the card now: the worker, or the first tap of two."""
+    ends_s = ctx.clock.monotonic_s() + ctx.settings.google_save_timeout_s
+    while ctx.clock.monotonic_s() < ends_s:
+        with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+            if not work.deliveries.is_fresh(Channel.GOOGLE_OBJECT, order.pass_id):
+                return
+        threading.Event().wait(WAIT_STEP_S)
+    raise DeliveryError(_("Your card is on its way to Google. Please try again in a moment."))
 
 
 def _token(ctx: Loyalty, order: _Order) -> str:

@@ -10,6 +10,8 @@ Source: developers.google.com/wallet/reference/rest/v1/Image and .../LocalizedSt
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -168,6 +170,17 @@ def locations(places: Iterable[tuple[float, float]]) -> list[Document]:
     """At most ten MerchantLocations of (latitude, longitude); Google refuses more."""
     found = [{"latitude": latitude, "longitude": longitude} for latitude, longitude in places]
     return found[:LOCATIONS_MAX]
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """Hex that differs when the document does."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def state_digest(identity: GoogleIdentity, patch: Mapping[str, Any]) -> str:
+    """What an object says and where it stands, for telling whether it must be sent again."""
+    return digest_of({"id": identity.object_id, "class": identity.class_id, **patch})
 
 
 def without_empty(document: Mapping[str, Any]) -> Document:

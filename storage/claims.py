@@ -132,6 +132,21 @@ class Claims:
         claims = [_claim_of(row) for row in rows]
         return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
 
+    def take(self, channel: Channel, target_id: int, *, lease: str) -> Claim | None:
+        """Take one row of the scope's merchant now, due or not; None while another holds it.
+
+        For a person who waits (the save click): a parked row opens again.
+        """
+        table = tables.delivery
+        now = self._scope.clock.now()
+        row = self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.channel == channel, table.c.target_id == target_id, _is_free(now))
+            .values(lease=lease, lease_until=now + LEASE, state="open")
+            .returning(*columns(table, Claim))
+        ).one_or_none()
+        return None if row is None else _claim_of(row)
+
     def settle(self, settlements: Iterable[Settlement]) -> int:
         """Write what became of claims; returns how many were still ours."""
         ordered = sorted(settlements, key=lambda one: (one.claim.merchant_id, one.claim.id))
@@ -265,9 +280,14 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
         table.c.wanted_revision > table.c.delivered_revision,
         table.c.state == "open",
         or_(table.c.due_at <= now, table.c.due_at > now + DUE_MAX),
-        or_(
-            table.c.lease.is_(None),
-            table.c.lease_until <= now,
-            table.c.lease_until > now + LEASE_MAX,
-        ),
+        _is_free(now),
+    )
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    table = tables.delivery
+    return or_(
+        table.c.lease.is_(None),
+        table.c.lease_until <= now,
+        table.c.lease_until > now + LEASE_MAX,
     )

@@ -41,6 +41,7 @@ class RecordingGoogle:
         account_id: int,
         class_document: Mapping[str, Any],
         object_document: Mapping[str, Any],
+        object_patch: Mapping[str, Any] | None = None,
         timeout_s: float,
     ) -> None:
         if self.away:

@@ -18,7 +18,7 @@ class LoyaltySettings:
     """The frozen settings of this room.
 
     `public_url` has no trailing slash. `apple_root_pem` is the root that certificates must chain
-    to when the operator names one (REGULARS_APPLE_ROOT). `allowed_token_uri` is a token address
+    to when the operator names one (REGULARS_APPLE_ROOT); `sandbox_root_pem` is the sandbox's. `allowed_token_uri` is a token address
     beside Google's (REGULARS_ALLOW_TOKEN_URI).
     """
 
@@ -26,6 +26,7 @@ class LoyaltySettings:
     google_save_url: str
     sandbox: bool = False
     apple_root_pem: bytes | None = None
+    sandbox_root_pem: bytes | None = None
     allowed_token_uri: str | None = None
     google_save_timeout_s: float = 3.0
 

@@ -16,13 +16,14 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from common.i18n import gettext as _
 from passes.bundle import MANIFEST, PASS, SIGNATURE
 from passes.document_rules import check_document
-from passes.findings import Finding, fault, warning
-from passes.image_header import PictureFormat, read_header
+from passes.file_rules import check_files
+from passes.findings import Finding, fault
 
 __all__ = ["check_document", "inspect_bundle"]
 
@@ -32,21 +33,12 @@ UNPACKED_BYTES_MAX: Final = 40 * 1024 * 1024
 MEMBERS_MAX: Final = 200
 _ENCRYPTED: Final = 1
 _JUNK: Final = re.compile(r"(^|/)(__MACOSX|\.DS_Store|Thumbs\.db)")
-_IMAGE: Final = re.compile(
-    r"(?:[A-Za-z-]+\.lproj/)?(icon|logo|strip|thumbnail|background|footer|primaryLogo|"
-    r"secondaryLogo|artwork|personalizationLogo)(?:@([23])x)?\.png"
-)
-_STRINGS: Final = re.compile(r"[A-Za-z-]+\.lproj/pass\.strings")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
-# The largest size in points that shows; more is cut or shrunk by the phone.
-_POINTS: Final[Mapping[str, tuple[int, int]]] = {
-    "icon": (38, 38),
-    "logo": (160, 50),
-    "strip": (375, 144),
-    "thumbnail": (90, 90),
-}
+_BUNDLED: Final = ".pkpass"
+BUNDLED_MAX: Final = 10
 _READ_FAULTS: Final = (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, zlib.error)
-Verify = Callable[[bytes, bytes], list[Finding]]
+_OWN: Final = frozenset({PASS, MANIFEST, SIGNATURE})
+Verify = Callable[[Mapping[str, Any], bytes, bytes], list[Finding]]
 
 
 class _NotReadable(Exception):
@@ -57,18 +49,23 @@ class _NotReadable(Exception):
         self.finding = finding
 
 
-def inspect_bundle(data: bytes, *, verify: Verify | None = None) -> list[Finding]:
-    """Every broken rule of a .pkpass file; an empty list is a good pass.
+def inspect_bundle(
+    data: bytes, *, verify: Verify | None = None, nested: bool = False
+) -> list[Finding]:
+    """Every broken rule of a .pkpass file, or of the passes in a .pkpasses file.
 
     Args:
         data: the file, untrusted.
-        verify: judges (manifest bytes, signature bytes); without it the signature only has to be
-            there.
+        verify: judges (pass.json, manifest bytes, signature bytes); without it the signature only
+            has to be there.
+        nested: inside a .pkpasses file, which holds no other.
     """
     try:
         files, found = _unpacked(data)
     except _NotReadable as stop:
         return [stop.finding]
+    if not nested and files and all(name.endswith(_BUNDLED) for name in files):
+        return [*found, *_several(files, verify)]
     for name in (PASS, MANIFEST, SIGNATURE):
         if name not in files:
             found.append(
@@ -81,12 +78,30 @@ def inspect_bundle(data: bytes, *, verify: Verify | None = None) -> list[Finding
             )
     if MANIFEST in files:
         found.extend(_manifest(files))
+    document: dict[str, Any] = {}
     if PASS in files:
-        found.extend(_document(files))
-    found.extend(_contents(files))
+        document, complaint = _json_object(files[PASS], PASS)
+        found.extend([complaint] if complaint else check_document(document, files.keys()))
+    beside = {n: d for n, d in files.items() if n not in _OWN and not _JUNK.search(n)}
+    found.extend(check_files(beside, document))
     if verify is not None and MANIFEST in files and SIGNATURE in files:
-        found.extend(verify(files[MANIFEST], files[SIGNATURE]))
+        found.extend(verify(document, files[MANIFEST], files[SIGNATURE]))
     return found
+
+
+def _several(files: Mapping[str, bytes], verify: Verify | None) -> Iterator[Finding]:
+    """A .pkpasses file: each of its passes, with the pass's name before the place."""
+    if len(files) > BUNDLED_MAX:
+        yield fault(
+            "bundle_too_many",
+            "",
+            rule=_("Wallet takes at most %(max)d.", max=BUNDLED_MAX),
+            mend=_("Remove some."),
+        )
+        return
+    for name, data in files.items():
+        for one in inspect_bundle(data, verify=verify, nested=True):
+            yield replace(one, place=f"{name}/{one.place}")
 
 
 def _unpacked(data: bytes) -> tuple[dict[str, bytes], list[Finding]]:
@@ -214,11 +229,6 @@ def _digest(name: str, digest: Any, *, files: Mapping[str, bytes]) -> Iterator[F
         )
 
 
-def _document(files: Mapping[str, bytes]) -> list[Finding]:
-    document, complaint = _json_object(files[PASS], PASS)
-    return [complaint] if complaint else check_document(document, files.keys())
-
-
 def _json_object(data: bytes, place: str) -> tuple[dict[str, Any], Finding | None]:
     """The JSON object in `data`, or what keeps it from being one."""
     twice: list[str] = []
@@ -243,61 +253,6 @@ def _json_object(data: bytes, place: str) -> tuple[dict[str, Any], Finding | Non
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
-
-
-def _contents(files: Mapping[str, bytes]) -> Iterator[Finding]:
-    for name, data in files.items():
-        if name in {PASS, MANIFEST, SIGNATURE, "personalization.json"}:
-            continue
-        match = _IMAGE.fullmatch(name)
-        if match:
-            yield from _image(name, data, kind=match[1], scale=int(match[2] or 1))
-        elif _STRINGS.fullmatch(name):
-            yield from _strings(name, data)
-        elif not _JUNK.search(name):
-            yield warning(
-                "stray",
-                name[:200],
-                rule=_("Wallet does not know this file."),
-                mend=_("Remove it; every update carries it to every phone."),
-            )
-
-
-def _image(name: str, data: bytes, *, kind: str, scale: int) -> Iterator[Finding]:
-    facts = read_header(data)
-    if facts is None or facts.format is not PictureFormat.PNG:
-        yield fault(
-            "image_not_png",
-            name,
-            rule=_("Images of a pass are PNG files."),
-            mend=_("Save the picture as PNG."),
-        )
-        return
-    width, height = _POINTS.get(kind, (facts.width, facts.height))
-    if facts.width > width * scale or facts.height > height * scale:
-        yield warning(
-            "image_large",
-            name,
-            rule=_("The phone shows %(width)d by %(height)d points.", width=width, height=height),
-            mend=_(
-                "Make it at most %(width)d by %(height)d pixels.",
-                width=width * scale,
-                height=height * scale,
-            ),
-        )
-
-
-def _strings(name: str, data: bytes) -> Iterator[Finding]:
-    encoding = "utf-16" if data[:2] in {b"\xfe\xff", b"\xff\xfe"} else "utf-8"
-    try:
-        data.decode(encoding)
-    except UnicodeError:
-        yield fault(
-            "strings_encoding",
-            name,
-            rule=_("Translations are UTF-16 with a byte order mark, or UTF-8."),
-            mend=_("Save the file as UTF-16."),
-        )
 
 
 def _too_large(place: str, most: int) -> Finding:

@@ -13,6 +13,7 @@ from common.errors import ConfigurationError
 from delivery.google_client import GoogleClient
 from delivery.settings import DeliverySettings
 from loyalty.context import Loyalty, LoyaltySettings
+from regulars.inspection import trusted_roots
 from regulars.settings import Settings
 from signing.keyring import Keyring, create_keyring, keyring_from_text, load_keyring
 from storage.engine import Database, DatabaseSettings
@@ -103,12 +104,13 @@ def _assemble(
 
 def _loyalty_settings(settings: Settings) -> LoyaltySettings:
     environment = settings.environment
-    root = environment.apple_root
+    roots = trusted_roots(settings)
     return LoyaltySettings(
         public_url=public_url(settings),
         google_save_url=environment.google_save_url,
         sandbox=environment.sandbox_page_url is not None,
-        apple_root_pem=root.read_bytes() if root else None,
+        apple_root_pem=roots.operator,
+        sandbox_root_pem=roots.sandbox,
         allowed_token_uri=environment.allow_token_uri,
     )
 

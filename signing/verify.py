@@ -54,6 +54,8 @@ from signing.signed_data import (
 )
 
 RSA_BITS_MIN: Final = 2048
+# How Apple names the certificates it makes for NFC.
+NFC_NAME: Final = "with NFC"
 # A maker's clock may be ahead of ours.
 CLOCK_AHEAD: Final = timedelta(minutes=5)
 
@@ -90,6 +92,7 @@ class SignerIdentity:
     pass_type_identifier: str
     team_identifier: str
     organization: str
+    nfc: bool
 
 
 def signature_complaints(
@@ -133,6 +136,7 @@ def signer_identity(signature: bytes) -> SignerIdentity | None:
         pass_type_identifier=subject_name(leaf, NameOID.USER_ID),
         team_identifier=subject_name(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
         organization=subject_name(leaf, NameOID.ORGANIZATION_NAME),
+        nfc=NFC_NAME in subject_name(leaf, NameOID.COMMON_NAME),
     )
 
 

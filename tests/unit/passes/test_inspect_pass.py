@@ -53,12 +53,12 @@ def test_a_good_pass_has_no_finding_stored_or_deflated():
 def test_the_signature_is_judged_by_who_can():
     seen = []
 
-    def verify(manifest, signature):
-        seen.append((manifest[:1], signature))
+    def verify(document, manifest, signature):
+        seen.append((document["serialNumber"], manifest[:1], signature))
         return [fault("signature", "signature", rule="r", mend="m")]
 
     assert codes(GOOD, verify=verify) == ["signature"]
-    assert seen == [(b"{", b"signature")]
+    assert seen == [("0001", b"{", b"signature")]
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,52 @@ def test_a_wrong_byte_in_a_member_is_found():
     assert codes(damaged) == ["zip_damaged"]
 
 
-def test_translations_in_either_encoding_are_fine():
-    text = '"a" = "é";'
+STRINGS = '/* shop */ "a" = "é \\"quoted\\"";\n// note\nb = "c";\n'
 
-    assert codes(repacked(**{"fr.lproj/pass.strings": text.encode("utf-16")})) == []
-    assert codes(repacked(**{"fr.lproj/pass.strings": text.encode()})) == []
+
+@pytest.mark.parametrize("folder", ["fr", "es-419", "zh-Hans", "pt_BR", "Base"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_translations_of_any_language_in_utf_16_are_fine(folder, encoding):
+    marked = b"\xfe\xff" if encoding == "utf-16-be" else b""
+
+    data = marked + STRINGS.encode(encoding)
+
+    assert codes(repacked(**{f"{folder}.lproj/pass.strings": data})) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "files"),
+    [
+        ("strings_utf8", {"fr.lproj/pass.strings": STRINGS.encode()}),
+        ("strings_form", {"fr.lproj/pass.strings": b'"a" = "b"'}),
+        ("strings_form", {"fr.lproj/pass.strings": b'"a" = "say "hi"";'}),
+        (
+            "strings_keys",
+            {"fr.lproj/pass.strings": b'"a" = "b";', "de.lproj/pass.strings": b'"c" = "d";'},
+        ),
+        ("image_hidden", {"fr.lproj/logo.png": a_picture(160, 50), "logo.png": a_picture(160, 50)}),
+        ("image_unused", {"thumbnail.png": a_picture(90, 90)}),
+        ("image_small", {"icon@2x.png": a_picture(38, 38)}),
+        ("personalization_unused", {"personalization.json": b"{}"}),
+    ],
+)
+def test_what_a_phone_passes_over_in_the_files_is_told(code, files):
+    assert code in codes(repacked(**files))
+
+
+def test_several_passes_in_one_file_are_judged_one_by_one():
+    spoilt = repacked(**{"notes.txt": b"x"})
+
+    found = inspect_bundle(zipped([("a.pkpass", GOOD), ("b.pkpass", spoilt)]))
+
+    assert [(one.code, one.place) for one in found] == [("stray", "b.pkpass/notes.txt")]
+
+
+def test_a_file_of_passes_holds_ten_and_no_other_file_of_passes():
+    inner = zipped([("a.pkpass", GOOD)])
+
+    assert codes(zipped([(f"{n}.pkpass", b"") for n in range(11)])) == ["bundle_too_many"]
+    assert "file_missing" in codes(zipped([("a.pkpass", inner)]))
 
 
 def test_a_bomb_is_not_unpacked():

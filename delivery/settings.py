@@ -13,6 +13,7 @@ from typing import Final
 
 APNS_URL: Final = "https://api.push.apple.com"
 GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
+GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class DeliverySettings:
     apns_url: str = APNS_URL
     apns_ca_file: Path | None = None
     google_api_url: str = GOOGLE_API_URL
+    google_keys_url: str = GOOGLE_KEYS_URL
     allowed_token_uri: str | None = None
     worker_name: str = "worker"
     pace: PaceSettings = field(default_factory=PaceSettings)

@@ -1,7 +1,8 @@
 """The worker: claim, render, send, record, for ever, until told to stop.
 
-Two lanes, so that a slow Google does not hold up an iPhone; the main thread moves slices of mass
-changes and shows a sign of life. Any number of workers may run on one database.
+Two lanes, so that a slow Google does not hold up an iPhone, and a thread for Google's keys and
+lists; the main thread moves slices of mass changes and shows a sign of life. Any number of workers
+may run on one database.
 Rules:
 - work is found in the tables; wake-ups only make it sooner;
 - what breaks a batch is tried row by row, and a row that breaks alone is parked after
@@ -23,6 +24,7 @@ from common.errors import Unavailable
 from common.ids import new_id
 from delivery.apple_lane import AppleLane
 from delivery.desk import Desk
+from delivery.google_chores import run_chores
 from delivery.google_lane import GoogleLane
 from delivery.retry import bound_s
 from delivery.settings import DeliverySettings
@@ -80,6 +82,7 @@ def run_worker(
             name="google",
             daemon=True,
         ),
+        threading.Thread(target=run_chores, args=(desk,), name="google-chores", daemon=True),
     ]
     for thread in threads:
         thread.start()

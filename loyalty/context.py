@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from common.clock import Clock
 from loyalty.ports import GooglePort
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from signing.keyring import Keyring
 
 
+GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoyaltySettings:
     """The frozen settings of this room.
 
     `public_url` has no trailing slash. `apple_root_pem` is the root that certificates must chain
-    to when the operator names one (REGULARS_APPLE_ROOT); `sandbox_root_pem` is the sandbox's. `allowed_token_uri` is a token address
-    beside Google's (REGULARS_ALLOW_TOKEN_URI).
+    to when the operator names one (REGULARS_APPLE_ROOT); `sandbox_root_pem` is the sandbox's, where
+    there is one. `allowed_token_uri` is a token address
+    beside Google's (REGULARS_ALLOW_TOKEN_URI). `google_keys_url` is where the root keys of Google's
+    callbacks come from: keys of another address vouch for nothing.
     """
 
     public_url: str
@@ -28,6 +33,7 @@ class LoyaltySettings:
     apple_root_pem: bytes | None = None
     sandbox_root_pem: bytes | None = None
     allowed_token_uri: str | None = None
+    google_keys_url: str = GOOGLE_KEYS_URL
     google_save_timeout_s: float = 3.0
 
 

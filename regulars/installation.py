@@ -111,6 +111,7 @@ def _loyalty_settings(settings: Settings) -> LoyaltySettings:
         sandbox=environment.sandbox_page_url is not None,
         apple_root_pem=roots.operator,
         sandbox_root_pem=roots.sandbox,
+        google_keys_url=environment.google_keys_url,
         allowed_token_uri=environment.allow_token_uri,
     )
 
@@ -124,6 +125,7 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         google_api_url=environment.google_api_url,
         google_requests_per_s=environment.google_requests_per_s,
         google_batch=environment.google_batch,
+        google_keys_url=environment.google_keys_url,
         allowed_token_uri=environment.allow_token_uri,
         public_url=public_url(settings),
     )

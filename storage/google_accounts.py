@@ -50,6 +50,11 @@ class GoogleAccounts:
             raise NotFound("There is no such Google account.")
         return record_of(GoogleAccount, row)
 
+    def all(self) -> list[GoogleAccount]:
+        """Every account, oldest first."""
+        rows = self._scope.execute(select(google_account).order_by(google_account.c.id))
+        return [record_of(GoogleAccount, row) for row in rows]
+
     def by_issuer(self, issuer_id: str, client_email: str) -> GoogleAccount | None:
         """The account of this address at this issuer."""
         query = select(google_account).where(

@@ -1,4 +1,4 @@
-"""Forget what nobody asks for again: ended sessions, used links, full buckets, silent workers.
+"""Forget what nobody asks for again: sessions, links, buckets, silent workers, Google's messages.
 
 Not done here: anything of a merchant's books, which stays.
 """
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from storage.buckets import Buckets
+from storage.google_callbacks import GoogleCallbacks
 from storage.scope import Scope
 from storage.sessions import Sessions
 from storage.tables import worker_heartbeat
@@ -27,5 +28,6 @@ def sweep(scope: Scope) -> int:
     return (
         Sessions(scope).drop_expired(now - ENDED_FOR)
         + Buckets(scope).drop_idle(now - IDLE_FOR)
+        + GoogleCallbacks(scope).drop_old()
         + int(scope.execute(silent).rowcount)
     )

@@ -30,6 +30,8 @@ from storage.deliveries import Deliveries
 from storage.directory import Directory
 from storage.engine import Database, is_retryable
 from storage.google_accounts import GoogleAccounts
+from storage.google_callbacks import GoogleCallbacks
+from storage.google_keys import GoogleKeys
 from storage.members import Members
 from storage.merchants import Merchants
 from storage.places import Places
@@ -83,6 +85,14 @@ class UnitOfWork:
     @cached_property
     def google_accounts(self) -> GoogleAccounts:
         return GoogleAccounts(self.scope)
+
+    @cached_property
+    def google_callbacks(self) -> GoogleCallbacks:
+        return GoogleCallbacks(self.scope)
+
+    @cached_property
+    def google_keys(self) -> GoogleKeys:
+        return GoogleKeys(self.scope)
 
     @cached_property
     def members(self) -> Members:

@@ -138,6 +138,7 @@ class Town:
                 ctx, merchant_id, location_id=house.location_id, name="Spare", actor=SYSTEM
             ),
             "member_id": member.member_id,
+            "account_id": 1,
             "person_id": 1,
             "request_id": request_certificate(ctx, merchant_id, actor=SYSTEM).id,
             "certificate_id": 1,

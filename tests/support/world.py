@@ -88,6 +88,7 @@ class World:
             apns_url=sandbox.urls["apns_url"],
             apns_ca_file=sandbox.urls["apns_ca"],  # type: ignore[arg-type]
             google_api_url=sandbox.urls["google_api_url"],
+            google_keys_url=sandbox.urls["google_keys_url"],
             allowed_token_uri=sandbox.urls["token_uri"],
             **{"pace": pace, "request_timeout_s": 3.0, "poll_s": 0.2} | settings,
         )
@@ -236,6 +237,7 @@ class World:
                 public_url=self.url,
                 google_save_url=self.sandbox.urls["google_save_url"],
                 sandbox=True,
+                google_keys_url=self.sandbox.urls["google_keys_url"],
                 allowed_token_uri=self.sandbox.urls["token_uri"],
             ),
             google=self.google,

@@ -9,7 +9,7 @@ Source: developers.google.com/wallet/reference/rest/v1/loyaltyclass
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -138,13 +138,13 @@ def tier_identity(identity: GoogleIdentity, tier_key: str) -> GoogleIdentity:
     return replace(identity, class_id=f"{identity.class_id}-{tier_key}")
 
 
-def class_images(document: Document) -> list[str]:
-    """Every picture address that a class or object names."""
+def class_pictures(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every picture that a class or object names: (Google's name for it, address)."""
     found = []
     for name in ("programLogo", "wideProgramLogo", "heroImage", "titleImage", "wideTitleImage"):
         uri = ((document.get(name) or {}).get("sourceUri") or {}).get("uri")
         if uri:
-            found.append(str(uri))
+            found.append((name, str(uri)))
     return found
 
 

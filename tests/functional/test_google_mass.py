@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +14,17 @@ from common.actor import SYSTEM
 from common.errors import DeliveryError
 from common.ids import new_id
 from delivery.google_client import GoogleClient
+from delivery.google_pictures import check_pictures
 from delivery.outcomes import Outcome
+from loyalty.google_account import install_google_account
 from loyalty.places import add_location
 from loyalty.publish import publish
 from loyalty.save_to_google import google_save_link
 from storage.claims import Claim, Claims
 from storage.deliveries import Channel
+from storage.google_identities import google_home
 from storage.unit_of_work import UnitOfWork, run_work
-from tests.support.world import Card, World
+from tests.support.world import Card, World, service_account
 
 CHANGED = "google.changed.loyaltyObject"
 
@@ -149,6 +153,40 @@ def test_a_tap_waits_for_the_worker_and_gives_up_in_a_sentence(world: World) -> 
 
     with pytest.raises(DeliveryError, match="on its way"):
         save(world, card)
+
+
+def test_a_sandboxs_account_made_for_another_port_works_with_this_sandbox(world: World) -> None:
+    """The demo is made before anyone knows at which port its sandbox will run."""
+    elsewhere = "http://127.0.0.1:9/token"
+    install_google_account(
+        world.ctx,
+        world.merchant_id,
+        json.dumps(service_account().key_file(elsewhere)).encode(),
+        issuer_id=service_account().issuer_id,
+        actor=SYSTEM,
+        sandbox_token_uri=elsewhere,
+    )
+    card = world.join()
+
+    assert world.sandbox.save_to_google(save(world, card), phone=world.android).status_code == 303
+
+
+def test_every_picture_of_a_class_answers_without_a_login(world: World) -> None:
+    def document(work: UnitOfWork) -> dict[str, Any]:
+        home = google_home(work, public_url=world.url)
+        published = work.programmes.published_design(world.programme_id)
+        return home.class_document(published.design, home.identity(world.programme_id))
+
+    made = in_work(world, document)
+    wrong = {"sourceUri": {"uri": f"{world.url}/google/images/{'0' * 64}.png"}}
+
+    assert check_pictures(made, timeout_s=5.0) == []
+    faults = check_pictures({**made, "heroImage": wrong}, timeout_s=5.0)
+    assert [(one.name, "404" in one.why) for one in faults] == [("heroImage", True)]
+    faults = check_pictures({**made, "heroImage": made["programLogo"]}, timeout_s=5.0)
+    assert "three times" in faults[0].why
+    moved = {"sourceUri": {"uri": "http://192.0.2.1/x.png"}}
+    assert "https" in check_pictures({"programLogo": moved}, timeout_s=0.1)[0].why
 
 
 def test_a_phone_that_is_new_gets_the_same_card_at_once_though_google_is_away(

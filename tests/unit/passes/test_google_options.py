@@ -16,7 +16,7 @@ from passes.design import (
     to_document,
 )
 from passes.google import class_patch, loyalty_class, loyalty_object, object_patch
-from passes.google_class import TierLook, class_images, tier_identity
+from passes.google_class import TierLook, class_pictures, tier_identity
 from passes.google_coupons import (
     Coupon,
     CouponState,
@@ -219,9 +219,9 @@ def test_every_picture_of_a_class_is_found() -> None:
     ref = ImageRef(sha256="d" * 64, width=1280, height=400)
     design = a_design(images=a_design().images | {ImageName.GOOGLE_WIDE_LOGO: ref})
 
-    assert class_images(loyalty_class(design, IDENTITY)) == [
-        IDENTITY.image_url("a" * 64),
-        IDENTITY.image_url("d" * 64),
+    assert class_pictures(loyalty_class(design, IDENTITY)) == [
+        ("programLogo", IDENTITY.image_url("a" * 64)),
+        ("wideProgramLogo", IDENTITY.image_url("d" * 64)),
     ]
 
 

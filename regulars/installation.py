@@ -55,7 +55,7 @@ def open_installation(settings: Settings, *, clock: Clock | None = None) -> Inst
 def create_installation(settings: Settings, *, clock: Clock | None = None) -> Installation:
     """Make data folder, keys and tables where they are absent, and open them."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _keys_in_environment(settings) and not settings.keys.exists():
+    if not keys_in_environment(settings) and not settings.keys.exists():
         create_keyring(settings.keys)
     keyring = read_keyring(settings)
     database = Database(DatabaseSettings(url=settings.database_url))
@@ -70,14 +70,15 @@ def read_keyring(settings: Settings) -> Keyring:
         return keyring_from_text(
             environment.master_key.get_secret_value(), environment.derivation_key.get_secret_value()
         )
-    if _keys_in_environment(settings):
+    if keys_in_environment(settings):
         raise ConfigurationError(
             "Set both REGULARS_MASTER_KEY and REGULARS_DERIVATION_KEY, or neither."
         )
     return load_keyring(settings.keys)
 
 
-def _keys_in_environment(settings: Settings) -> bool:
+def keys_in_environment(settings: Settings) -> bool:
+    """Whether the keys are given as variables, so that no file holds them."""
     return bool(settings.environment.master_key or settings.environment.derivation_key)
 
 

@@ -7,17 +7,22 @@ Not here: what a part does.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from common.clock import Clock
+from common.errors import Conflict
 
+LOCK_FILE: Final = "serve.lock"
 DRAIN_S: Final = 10.0
 LOOK_S: Final = 0.25
 PAUSE_MAX_S: Final = 30.0
@@ -123,3 +128,19 @@ def end_with_parent(stop: Callable[[], None]) -> None:
         stop()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder, so that two supervisors never fight over one file.
+
+    Raises:
+        Conflict: another process of this machine holds it.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(f"`regulars serve` is running on {data} already.") from error
+        yield

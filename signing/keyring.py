@@ -5,7 +5,8 @@ that it lies outside the data folder is the caller's to check.
 
 Rules:
 - A key file is lines of `version:base64url`, newest last; blank lines and `#` lines are skipped.
-- Nothing here overwrites a key: both files appear at once, by one rename, or not at all.
+- No key is ever overwritten: files appear whole by one rename, and an old master key is removed
+  only when it is named.
 - A key never appears in a repr, a message or a log.
 """
 
@@ -20,7 +21,7 @@ import shutil
 import stat
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -129,6 +130,34 @@ def save_keyring(keyring: Keyring, folder: Path) -> None:
         # Another process may have been quicker; then its keys stand.
         _refuse_occupied(folder)
         raise _unwritable(folder, error) from error
+
+
+def add_master_key(folder: Path) -> Keyring:
+    """Add a fresh master key, newest, to the file; every older one stays.
+
+    Raises:
+        ConfigurationError: the folder cannot be read or written, or holds the last version.
+    """
+    keyring = load_keyring(folder)
+    version = keyring.master_version + 1
+    if version > VERSION_MAX:
+        raise ConfigurationError("master.key holds the last version there can be.")
+    master = {**keyring.master, version: secrets.token_bytes(KEY_BYTES)}
+    _replace_master(folder, master)
+    return Keyring(master=master, derivation=keyring.derivation)
+
+
+def drop_master_keys(folder: Path, versions: Collection[int]) -> Keyring:
+    """Remove older master keys from the file; the newest one always stays.
+
+    Raises:
+        ConfigurationError: the folder cannot be read or written.
+    """
+    keyring = load_keyring(folder)
+    kept = {v: k for v, k in keyring.master.items() if v not in versions}
+    kept[keyring.master_version] = keyring.master[keyring.master_version]
+    _replace_master(folder, kept)
+    return Keyring(master=kept, derivation=keyring.derivation)
 
 
 def load_keyring(folder: Path) -> Keyring:
@@ -301,6 +330,20 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _replace_master(folder: Path, keys: Mapping[int, bytes]) -> None:
+    """Put a new master.key in the place of the old one, at once or not at all."""
+    folder = folder.expanduser().resolve()
+    draft = folder / f".{MASTER_FILE}.new"
+    try:
+        draft.unlink(missing_ok=True)
+        _write_private(draft, _format_keys(keys))
+        draft.replace(folder / MASTER_FILE)
+        _sync_folder(folder)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _unwritable(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -29,10 +27,9 @@ from regulars.installation import (
 )
 from regulars.sandbox_process import SandboxProcess, start_sandbox
 from regulars.settings import PREFIX, Settings
-from regulars.supervisor import Part, Supervisor, end_with_parent
+from regulars.supervisor import Part, Supervisor, end_with_parent, only_one
 from regulars.web_process import serve_web
 
-LOCK_FILE: Final = "serve.lock"
 SANDBOX_PORT: Final = 8471
 PUSH_PORT: Final = 8472
 
@@ -64,7 +61,7 @@ def serve(
     Both are started again when they end by themselves, and drained on SIGTERM within 10 seconds.
     """
     ports = (sandbox_port, push_port) if sandbox else None
-    with _only_one(desk.settings.data), _sandbox(desk, ports=ports) as phones:
+    with only_one(desk.settings.data), _sandbox(desk, ports=ports) as phones:
         settings = desk.settings
         told: Mapping[str, str] = phones.addresses if phones else {}
         address = settings.environment.public_url or f"http://{_host_for_link(host)}:{port}"
@@ -162,18 +159,6 @@ def _sandbox(desk: Desk, *, ports: tuple[int, int] | None) -> Iterator[SandboxPr
         yield phones
     finally:
         phones.stop()
-
-
-@contextmanager
-def _only_one(data: Path) -> Iterator[None]:
-    """Hold the data folder, so that two supervisors never fight over one file."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Conflict(f"`regulars serve` is running on {data} already.") from error
-        yield
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
+from loyalty.google_words import GOOGLE_WORDS, google_words, with_google_words
 from passes.apple_options import (
     ACTIONS_MAX,
     Action,
@@ -60,7 +61,7 @@ ADVANCED: Final = (
     "nfc_public_key",
     "user_info",
 )
-WORDS: Final = (*TEXTS, *ADVANCED)
+WORDS: Final = (*TEXTS, *ADVANCED, *GOOGLE_WORDS)
 ALLOWED: Final = "yes"
 FORBIDDEN: Final = "no"
 MOMENT_LINES_MAX: Final = 50
@@ -97,6 +98,7 @@ def words_of(design: Design, *, zone: ZoneInfo) -> dict[str, str]:
         "app_launch_url": options.app_launch_url,
         "nfc_public_key": options.nfc_public_key,
         "user_info": options.user_info,
+        **google_words(design.google),
     }
     for number in range(1, ACTIONS_MAX + 1):
         action = actions.get(number)
@@ -125,6 +127,7 @@ def with_words(design: Design, words: Mapping[str, str], *, zone: ZoneInfo) -> D
         if name in sent:
             _try(lambda read=read, name=name: changed.update(read(sent[name])), complaints)
     changed["apple"] = _options(design.apple, sent, zone, complaints)
+    changed["google"] = with_google_words(design.google, sent)
     if complaints:
         raise InvalidInputs(complaints)
     changed["translations"] = _translations(design, sent)

@@ -43,7 +43,7 @@ class Content:
     several rewards are due. `barcode` is the opaque token and nothing else. `message` is the
     owner's present message, empty for none. `member_since` is an aware moment by the shop's clock.
     `history` are the last movements' sentences, newest
-    first. `voided` cards show no barcode.
+    first. `voided` cards show no barcode; `erased` ones say nothing of anybody.
     """
 
     serial_number: str
@@ -63,6 +63,7 @@ class Content:
     message: str = ""
     card_link: str = ""
     voided: bool = False
+    erased: bool = False
     expires_at: datetime | None = None
     member_since: datetime | None = None
 

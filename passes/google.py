@@ -52,6 +52,7 @@ __all__ = [
 MICROS: Final = 1_000_000
 _POINTS_PARTS: Final = ("localizedLabel",)
 _CLEARABLE: Final[dict[str, Sequence[str]]] = {
+    "accountId": (),
     "accountName": (),
     "barcode": (),
     "heroImage": (),
@@ -64,6 +65,8 @@ _CLEARABLE: Final[dict[str, Sequence[str]]] = {
 }
 # The branches stand on the class: one request moves them for all. Here they are only cleared.
 _ARRAYS: Final = ("textModulesData", "merchantLocations", "linkedOfferIds")
+# What others than `loyalty_object` may have put on a card, and no card of nobody may keep.
+_FORGOTTEN: Final[Document] = {"messages": [], "linkedObjectIds": [], "rotatingBarcode": None}
 # A merge would keep the kind of balance that was there before.
 _BALANCES: Final = ("int", "string", "double", "money")
 
@@ -91,6 +94,8 @@ def loyalty_object(
 
 def object_face(design: Design, content: Content) -> Document:
     """What of a LoyaltyObject needs no address of ours; the web preview draws from this."""
+    if content.erased:
+        return {"state": "EXPIRED"}
     spoken = Languages(design=design, default=content.language)
     with use_language(content.language):
         return without_empty(
@@ -130,14 +135,14 @@ def object_patch(
         if patch[name]:
             balance = {**dict.fromkeys(_BALANCES), **patch[name]["balance"]}
             patch[name] = {**patch[name], "balance": balance}
-    return patch
+    return patch | _FORGOTTEN if content.erased else patch
 
 
 def _hero(design: Design, content: Content, identity: GoogleIdentity) -> Document:
     """The member's own picture: the stamps of this balance; else the class's banner shows."""
     pictures = design.pictures(goal=content.goal, balance=content.balance)
     ref = pictures.get(ImageName.GOOGLE_HERO)
-    if ref is None or ref == design.images.get(ImageName.GOOGLE_HERO):
+    if content.erased or ref is None or ref == design.images.get(ImageName.GOOGLE_HERO):
         return {}
     return {"heroImage": image(ref, identity, says=picture_text(design, content.language))}
 

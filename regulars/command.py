@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from regulars.commands import backup, cards, checks, keys, ledger, setup, wallets
+from regulars.commands import backup, cards, checks, keys, ledger, members, setup, wallets
 from regulars.commands import processes as processes_commands
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     """
 
 
-for module in (setup, processes_commands, wallets, cards, ledger, checks, keys, backup):
+for module in (setup, processes_commands, wallets, cards, members, ledger, checks, keys, backup):
     for command in module.COMMANDS:
         main.add_command(command)
 

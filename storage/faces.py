@@ -69,6 +69,7 @@ class _Holder:
     since: datetime
     balance: int
     carry: int
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ def _holders(work: UnitOfWork, pass_ids: Sequence[int]) -> list[_Holder]:
             *columns(card, WalletPass),
             member.c.number,
             member.c.name,
+            member.c.state,
             member.c.language,
             member.c.joined_at.label("member_since"),
             account.c.balance,
@@ -179,12 +181,13 @@ def _holders(work: UnitOfWork, pass_ids: Sequence[int]) -> list[_Holder]:
     return [
         _Holder(
             card=record_of(WalletPass, row),
-            number=row.number,
+            number="" if row.state == "erased" else row.number,
             name=row.name,
+            erased=row.state == "erased",
             language=row.language,
             since=row.member_since,
-            balance=row.balance or 0,
-            carry=row.carry or 0,
+            balance=0 if row.state == "erased" else row.balance or 0,
+            carry=0 if row.state == "erased" else row.carry or 0,
         )
         for row in rows
     ]
@@ -354,11 +357,16 @@ def _content(
             next_reward=next_reward(lines),
             rewards=lines[:REWARDS_MAX],
             rules=explain(programme.terms),
-            history=tuple(movement(row, shop.time_zone, holder.language) for row in movements),
+            history=tuple(
+                movement(row, shop.time_zone, holder.language)
+                for row in movements
+                if not holder.erased
+            ),
             places=shop.places,
             message="",
-            card_link=f"{shop.public_url}/m/{link}",
+            card_link="" if holder.erased else f"{shop.public_url}/m/{link}",
             voided=card.voided_at is not None,
+            erased=holder.erased,
             expires_at=programme.design.expires_at,
             member_since=holder.since.astimezone(shop.time_zone),
         )

@@ -21,7 +21,7 @@ from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
 from storage.scope import Scope
-from storage.tables import consent, member, operation
+from storage.tables import consent, erasure, member, operation
 
 SEARCH_MAX: Final = 20
 RECENT_MAX: Final = 200
@@ -180,6 +180,27 @@ class Members:
         """Note what became of a membership."""
         statement = self._scope.update(member).where(member.c.id == member_id)
         self._scope.execute(statement.values(state=state))
+
+    def blank(self, member_id: int) -> None:
+        """Erase who the member is, and keep for ever that they were erased."""
+        statement = self._scope.update(member).where(member.c.id == member_id)
+        nothing = dict.fromkeys(("email_sealed", "email_index", "phone_sealed", "phone_index"))
+        self._scope.execute(
+            statement.values(name="", name_folded="", state=MemberState.ERASED, **nothing)
+        )
+        self._scope.insert_new(
+            erasure,
+            merchant_id=self._scope.merchant,
+            member_id=member_id,
+            erased_at=self._scope.clock.now(),
+        )
+
+    def erased(self) -> list[int]:
+        """Everybody who was erased."""
+        rows = self._scope.execute(
+            self._scope.select(erasure, erasure.c.member_id).order_by(erasure.c.member_id)
+        )
+        return [int(row.member_id) for row in rows]
 
     def add_consent(
         self, member_id: int, purpose: ConsentPurpose, *, version: int, language: str, given: bool

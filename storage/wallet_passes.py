@@ -131,6 +131,13 @@ class WalletPasses:
             raise NotFound(_("This member has no card."))
         return found
 
+    def of_member(self, member_id: int) -> list[WalletPass]:
+        """Every card the member ever had, newest first."""
+        table = tables.wallet_pass
+        wanted = self._passes().where(table.c.member_id == member_id)
+        rows = self._scope.execute(wanted.order_by(table.c.generation.desc()))
+        return [record_of(WalletPass, row) for row in rows]
+
     def by_serial(self, serial_number: str) -> WalletPass | None:
         """The card of a serial number."""
         return self._one(self._passes().where(tables.wallet_pass.c.serial_number == serial_number))

@@ -12,6 +12,7 @@ import click
 from common.clock import SystemClock
 from common.errors import ConfigurationError, InvalidInput
 from regulars.commands.frame import Desk, framed
+from regulars.erasures import erase_again, note_erasures
 from regulars.installation import read_keyring
 from signing.keyring import export_keyring, import_keyring, save_keyring
 from storage.archive import ArchiveSummary, inspect_archive, read_archive, write_archive
@@ -33,6 +34,7 @@ def backup(desk: Desk, file: Path, *, with_keys: bool) -> None:
     REGULARS_BACKUP_PASSPHRASE.
     """
     installation = desk.open()
+    note_erasures(installation)
     sealed = None
     if with_keys:
         sealed = export_keyring(installation.keyring, _passphrase(confirm=True))
@@ -64,9 +66,11 @@ def restore(desk: Desk, file: Path) -> None:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(DatabaseSettings(url=settings.database_url))
     done = read_archive(database, file, clock=SystemClock())
+    erased = erase_again(settings)
     desk.console.show(
-        _facts(file, done),
+        {**_facts(file, done), "erased_again": erased},
         f"{sum(done.rows.values())} rows of {done.created_at} are back in {settings.data}.",
+        *([f"{erased} member(s) who were erased since are erased again."] if erased else []),
         "Run `regulars verify`, then `regulars serve`: every phone is brought up to date.",
     )
 

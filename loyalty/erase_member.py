@@ -1,0 +1,78 @@
+"""Erase a member: nothing about the person stays, the books do.
+
+Name and contacts are blanked, every code and link is dead, every card of theirs is void and says
+nothing any more in either wallet; at Google the object expires. What they consented to stays, with
+no contact beside it, as the proof that it was asked; so do their operations, which name nobody.
+Not done here: copies on a till that is offline, backups (a restore applies erasures anew).
+
+Rules: erasing twice is the same as once. The `erasure` row outlives all, so that an older backup
+brings nobody back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.actor import Actor
+from common.errors import NotFound
+from common.i18n import gettext as _
+from loyalty.context import Loyalty
+from loyalty.new_card import BARCODE, CARD
+from signing.tokens import check_member_number
+from storage.members import MemberState
+from storage.unit_of_work import UnitOfWork, open_work, run_work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What was done: how many cards were voided; `again` when the member was erased before."""
+
+    member_id: int
+    cards: int
+    again: bool
+
+
+def erase_member(ctx: Loyalty, merchant_id: int, member_id: int, *, actor: Actor) -> Erased:
+    """Erase, in one transaction; phones and Google follow by the ordinary way.
+
+    Raises:
+        NotFound: this merchant has no such member.
+    """
+    return run_work(
+        ctx.database,
+        merchant_id,
+        lambda work: _erase(work, member_id, actor=actor),
+        clock=ctx.clock,
+    )
+
+
+def member_of_number(ctx: Loyalty, merchant_id: int, number: str) -> int:
+    """The member a card's number means, whatever became of them.
+
+    Raises:
+        NotFound: no member of this merchant has that number.
+    """
+    checked = check_member_number(number)
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        member = work.members.by_number(checked) if checked else None
+    if member is None:
+        raise NotFound(_("No member has this number. It stands on the card, below the code."))
+    return member.id
+
+
+def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
+    member = work.members.get(member_id)
+    if member.state == MemberState.ERASED:
+        return Erased(member_id=member_id, cards=0, again=True)
+    work.members.blank(member_id)
+    work.directory.remove_tokens(CARD, member_id)
+    work.sessions.drop_links("new_phone", member_id)
+    cards = work.passes.of_member(member_id)
+    for card in cards:
+        work.directory.remove_tokens(BARCODE, card.id)
+        # Older cards bear the name too: void ones as well are told what they say now.
+        work.passes.void(card.id)
+    work.audit.add(
+        actor=actor, action="member.erase", subject_kind="member", subject_id=member_id, detail={}
+    )
+    return Erased(member_id=member_id, cards=len(cards), again=False)

@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from common.errors import ConfigurationError
 
 PREFIX: Final = "REGULARS_"
-SECRETS: Final = ("DATABASE_URL", "MASTER_KEY", "DERIVATION_KEY")
+SECRETS: Final = ("DATABASE_URL", "MASTER_KEY", "DERIVATION_KEY", "METRICS_TOKEN")
 GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
 GOOGLE_SAVE_URL: Final = "https://pay.google.com/gp/v/save"
 GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
@@ -87,6 +87,11 @@ class Environment(BaseSettings):
     )
     proxy_hops: int = Field(
         default=0, ge=0, le=5, description="Reverse proxies whose X-Forwarded headers are believed."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Opens `/metrics` to other machines (`Authorization: Bearer …`).",
     )
     log_level: str = Field(
         default="info",

@@ -33,6 +33,9 @@ def serve_web(installation: Installation, *, host: str, port: int, insecure_lan:
             sandbox_page_url=page,
             sandbox_iphone_add_url=f"{page.rstrip('/')}/phones/iphone/add" if page else None,
             proxy_hops=environment.proxy_hops,
+            metrics_token=(
+                environment.metrics_token.get_secret_value() if environment.metrics_token else None
+            ),
         ),
     )
     server = waitress.create_server(

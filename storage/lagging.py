@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Table, and_, case
+from sqlalchemy import Table, and_, case, func
 
 from storage import tables
 from storage.scope import Scope
@@ -57,6 +57,16 @@ class NextUpdate:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelLag:
+    """How far a merchant's channel lags; `oldest_at` is the commit of the oldest waiting change."""
+
+    channel: Channel
+    waiting: int
+    parked: int
+    oldest_at: datetime | None
+
+
 def behind(scope: Scope, *, limit: int = BEHIND_MAX) -> list[BehindLine]:
     """Targets that do not show the present, the longest waiting first."""
     delivery, wallet_pass, breaker = tables.delivery, tables.wallet_pass, tables.breaker
@@ -92,6 +102,33 @@ def behind(scope: Scope, *, limit: int = BEHIND_MAX) -> list[BehindLine]:
             attempts=row.attempts,
             why=row.last_error or "",
             breaker=row.reason or "",
+        )
+        for row in rows
+    ]
+
+
+def channel_lags(scope: Scope) -> list[ChannelLag]:
+    """Per channel what waits, what is parked, and since when the oldest waits."""
+    delivery = tables.delivery
+    parked = case((delivery.c.state == "parked", 1), else_=0)
+    rows = scope.execute(
+        scope.select(
+            delivery,
+            delivery.c.channel,
+            func.count().label("behind"),
+            func.sum(parked).label("parked"),
+            func.min(case((delivery.c.state == "open", delivery.c.wanted_at))).label("oldest"),
+        )
+        .where(delivery.c.wanted_revision > delivery.c.delivered_revision)
+        .group_by(delivery.c.channel)
+        .order_by(delivery.c.channel)
+    )
+    return [
+        ChannelLag(
+            channel=Channel(row.channel),
+            waiting=int(row.behind) - int(row.parked),
+            parked=int(row.parked),
+            oldest_at=row.oldest,
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ Not done here: reading the environment; `regulars` fills `WebSettings` once at s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,7 +24,8 @@ class WebSettings:
     sign-in and till without https (DESIGN 8). `sandbox_page_url` is the page of the sandbox's
     phones, and `sandbox_iphone_add_url` takes a pass's address and puts it on the sandbox iPhone.
     `proxy_hops` counts the proxies in front whose headers are believed. `trusted_hosts` are host
-    names without a port that are answered beside the public one.
+    names without a port that are answered beside the public one. `metrics_token` opens /metrics to
+    other machines.
     """
 
     public_url: str
@@ -34,6 +35,7 @@ class WebSettings:
     sandbox_iphone_add_url: str | None = None
     proxy_hops: int = 0
     trusted_hosts: tuple[str, ...] = ()
+    metrics_token: str | None = field(default=None, repr=False)
 
     @property
     def https(self) -> bool:

@@ -9,6 +9,7 @@ import click
 from loyalty.merchants import list_merchants
 from regulars.commands.frame import Desk, framed
 from regulars.doctor import Check, Health, examine, online
+from regulars.merchant_checks import examine_merchants
 from storage.verify import count_open, verify
 
 EXIT_FAULT: Final = 1
@@ -41,14 +42,22 @@ def verify_command(desk: Desk) -> int:
 
 @click.command("doctor")
 @click.option("--online", "ask", is_flag=True, help="Ask Google too, over the network.")
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Every merchant in detail: each pass type, what waits and since when, complaints.",
+)
 @framed
-def doctor(desk: Desk, *, ask: bool) -> int:
+def doctor(desk: Desk, *, ask: bool, whole: bool) -> int:
     """Look at certificate, Google account, database, public address, clock and worker.
 
     Exit code 1 when something is broken; a warning alone is no fault.
     """
     installation = desk.open()
     checks = examine(installation)
+    if whole:
+        checks += examine_merchants(installation.loyalty)
     if ask:
         shops = list_merchants(installation.loyalty)
         checks += [check for shop in shops if (check := online(installation, shop))]

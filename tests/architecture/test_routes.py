@@ -49,6 +49,7 @@ ROWS: dict[str, Row] = {
     "health.root": OPEN,
     "health.live": OPEN,
     "health.ready": OPEN,
+    "metrics.metrics": OPEN,  # the town's people sit at the machine itself
     "google.image": OPEN,
     "google.robots": OPEN,
     "google.callback": Row(roles=NOBODY, without_token=True),  # opens by Google's signature

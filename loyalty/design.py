@@ -270,6 +270,8 @@ def _keep(
             )
         design = more(work) if more else after
         refs = dict(design.images)
+        if ImageName.GOOGLE_LOGO in images:  # a new logo may be too narrow for the wide place
+            refs.pop(ImageName.GOOGLE_WIDE_LOGO, None)
         for name, picture in images.items():
             work.programmes.put_image(picture.data, SHOWN_TYPE, picture.width, picture.height)
             refs[name] = picture.ref

@@ -102,7 +102,10 @@ class Today:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberPage:
-    """Everything about one member; contacts are opened for the owner's eyes."""
+    """Everything about one member; contacts are opened for the owner's eyes.
+
+    `google_notices` counts how often Google told a phone in the last 24 hours.
+    """
 
     member: Member
     email: str
@@ -111,6 +114,7 @@ class MemberPage:
     movements: tuple[Said, ...]
     passes: tuple[PassLine, ...]
     phones: tuple[PhoneLine, ...]
+    google_notices: int
     consents: tuple[Consent, ...]
 
 
@@ -192,6 +196,7 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
         movements = work.reports.movements(limit=PAGE, member_id=member_id)
         passes = work.reports.passes_of(member_id)
         phones = work.reports.phones_of(member_id)
+        notices = work.reports.google_notices_of(member_id, ctx.clock.now() - timedelta(days=1))
         consents = work.members.consents(member_id)
     return MemberPage(
         member=member,
@@ -201,6 +206,7 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
         movements=tuple(_said(one) for one in movements),
         passes=tuple(passes),
         phones=tuple(phones),
+        google_notices=notices,
         consents=tuple(consents),
     )
 

@@ -38,6 +38,9 @@ ICON_POINTS: Final = 38
 STRIP_POINTS: Final = (375, 144)
 GOOGLE_LOGO_SIDE: Final = 660
 GOOGLE_HERO: Final = (1032, 336)
+GOOGLE_WIDE_LOGO: Final = (1280, 400)
+# A logo this much wider than high also stands alone at the top of Google's card.
+_WIDE: Final = 2.0
 # Google masks its logo to a circle and asks for this much air on each side.
 GOOGLE_MARGIN: Final = 0.15
 ICON_MARGIN: Final = 0.1
@@ -126,7 +129,7 @@ def render_logo(
         Unavailable: too many pictures are being read.
     """
     inner = round(GOOGLE_LOGO_SIDE * (1 - 2 * GOOGLE_MARGIN))
-    boxes = [times(LOGO_POINTS, _LARGEST), (inner, inner)]
+    boxes = [times(LOGO_POINTS, _LARGEST), (inner, inner), GOOGLE_WIDE_LOGO]
 
     def fit(size: Pixels) -> float:
         return max(_contain_scale(size, box) for box in boxes)
@@ -314,6 +317,9 @@ def _logo_images(logo: Image.Image, *, backdrop: str) -> dict[ImageName, Rendere
         images[name] = encoded(square)
     square = _on_square(logo, GOOGLE_LOGO_SIDE, margin=GOOGLE_MARGIN, backdrop=backdrop)
     images[ImageName.GOOGLE_LOGO] = encoded(square)
+    if logo.width >= logo.height * _WIDE:
+        wide = _resized(logo, _contained(logo.size, GOOGLE_WIDE_LOGO))
+        images[ImageName.GOOGLE_WIDE_LOGO] = encoded(wide)
     return images
 
 

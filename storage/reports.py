@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, case, func, select
 
+from common.clock import to_micros
 from storage.records import record_of
 from storage.scope import Scope
 from storage.tables import (
     account,
+    delivery,
     device,
     location,
     member,
@@ -185,6 +187,22 @@ class Reports:
         query = self._scope.select(wallet_pass, *wanted).where(wallet_pass.c.member_id == member_id)
         rows = self._scope.execute(query.order_by(wallet_pass.c.generation.desc()))
         return [record_of(PassLine, row) for row in rows]
+
+    def google_notices_of(self, member_id: int, since: datetime) -> int:
+        """How often Google was asked since then to tell the phone that the card changed."""
+        query = (
+            self._scope.select(delivery, delivery.c.facts)
+            .join(wallet_pass, _same(delivery.c.pass_id, wallet_pass))
+            .where(wallet_pass.c.member_id == member_id, delivery.c.channel == "google_object")
+        )
+        stamps = [row.facts.get("notified") for row in self._scope.execute(query)]
+        since_us = to_micros(since)
+        return sum(
+            isinstance(one, int) and one > since_us
+            for kept in stamps
+            if isinstance(kept, list)
+            for one in kept
+        )
 
     def phones_of(self, member_id: int) -> list[PhoneLine]:
         """The iPhones that keep a member's cards, the newest first."""

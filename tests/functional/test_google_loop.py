@@ -8,6 +8,7 @@ import pytest
 
 from common.actor import SYSTEM
 from common.errors import DeliveryError
+from loyalty.overview import member_page
 from loyalty.publish import publish
 from loyalty.save_to_google import google_save_link
 from passes.google_options import GoogleOptions
@@ -104,6 +105,7 @@ def test_three_notifications_a_day_then_silently(world: World) -> None:
     assert balance_on(world, card) == 15
     notices = world.sandbox.android(world.android)["notices"]
     assert len(notices) == 3
+    assert member_page(world.ctx, world.merchant_id, card.member_id).google_notices == 3
 
 
 @pytest.mark.parametrize(

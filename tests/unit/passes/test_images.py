@@ -16,7 +16,9 @@ from passes.images import default_images, inspect_upload, render_logo, render_st
 from tests.support.cards import a_design, a_picture, pixels_of
 
 LOGO_NAMES = {
-    name for name in ImageName if "icon" in name or ("logo" in name and "hero" not in name)
+    name
+    for name in ImageName
+    if "icon" in name or ("logo" in name and name is not ImageName.GOOGLE_WIDE_LOGO)
 }
 SIZES = {
     ImageName.ICON_1X: (38, 38),
@@ -130,7 +132,7 @@ def test_damage_anywhere_is_refused_or_survived_and_never_anything_else(kind):
 def test_a_logo_becomes_icons_logos_and_googles_circle():
     images = render_logo(a_picture(800, 200))
 
-    assert set(images) == LOGO_NAMES
+    assert set(images) == LOGO_NAMES | {ImageName.GOOGLE_WIDE_LOGO}
     for name, size in SIZES.items():
         assert (images[name].width, images[name].height) == size
     assert (images[ImageName.LOGO_1X].width, images[ImageName.LOGO_1X].height) == (160, 40)
@@ -281,3 +283,11 @@ def test_drawn_logos_of_two_letters_differ():
     bean, cup = (default_images(a_design(programme_name=n)) for n in ("Bean", "Cup"))
 
     assert bean[ImageName.ICON_3X].sha256 != cup[ImageName.ICON_3X].sha256
+
+
+def test_a_wide_logo_also_stands_alone_at_the_top_of_googles_card():
+    wide = render_logo(a_picture(900, 300))[ImageName.GOOGLE_WIDE_LOGO]
+    narrow = render_logo(a_picture(400, 300))
+
+    assert (wide.width, wide.height) == (1200, 400)
+    assert ImageName.GOOGLE_WIDE_LOGO not in narrow

@@ -26,6 +26,7 @@ from delivery.retry import read_retry_after
 ANSWER_BYTES_MAX: Final = 256 * 1024
 BOUNDARY: Final = "regulars_batch"
 REASON_MAX: Final = 80
+MESSAGE_MAX: Final = 400
 JSON_TYPE: Final = "application/json; charset=utf-8"
 _OK: Final = 200
 
@@ -91,6 +92,7 @@ def judged(status: int, data: bytes, retry_after: str | None) -> Answer:
     return Answer(
         outcome=google_outcome(status, reason),
         reason=reason or f"http_{status}",
+        message=_message(document or {}),
         retry_after_s=read_retry_after(retry_after),
     )
 
@@ -112,6 +114,12 @@ def _reason(document: Document) -> str:
     except (KeyError, IndexError, TypeError, AttributeError):
         return ""
     return found[:REASON_MAX] if isinstance(found, str) else ""
+
+
+def _message(document: Document) -> str:
+    error = document.get("error")
+    found = error.get("message") if isinstance(error, Mapping) else None
+    return found[:MESSAGE_MAX] if isinstance(found, str) else ""
 
 
 def _encoded(body: Document) -> bytes:

@@ -11,6 +11,7 @@ Not here: what a card says (passes/google.py), when (worker.py), bytes and batch
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -239,6 +240,45 @@ class GoogleClient:
     def get_document(self, account_id: int, address: str, *, timeout_s: float) -> Answer:
         """GET a class, an object or a page of a list; the answer's `resource` holds it."""
         return self._request(account_id, "GET", address, body=None, timeout_s=timeout_s)
+
+    def validate(
+        self,
+        account_id: int,
+        *,
+        class_document: Document,
+        object_document: Document,
+        timeout_s: float,
+    ) -> Answer:
+        """Google's own dry run of a card: nothing is stored there; `message` says what is wrong."""
+        payload = {CLASSES + "es": [dict(class_document)], OBJECTS + "s": [dict(object_document)]}
+        return self._request(
+            account_id,
+            "POST",
+            "jwt/validate",
+            body={"jsonResource": {"json": json.dumps(payload)}},
+            timeout_s=timeout_s,
+        )
+
+    def rehearse(
+        self,
+        *,
+        account_id: int,
+        class_document: Document,
+        object_document: Document,
+        timeout_s: float,
+    ) -> str:
+        """What Google would refuse of a card, in its own words; empty when it would take it.
+
+        Empty too when Google does not answer or does not know the account: that is no fault of the
+        card, and `check` tells it.
+        """
+        answer = self.validate(
+            account_id,
+            class_document=class_document,
+            object_document=object_document,
+            timeout_s=timeout_s,
+        )
+        return (answer.message or answer.reason) if answer.outcome is Outcome.PERMANENT else ""
 
     def _request(
         self, account_id: int, method: str, address: str, *, body: Document | None, timeout_s: float

@@ -35,7 +35,7 @@ class Answer:
     """One provider's answer, judged. `reason` is the provider's own short word for it.
 
     `retry_after_s` is what they asked for; `gone_since` when a token died (APNs 410); `resource`
-    is what Google holds after a change.
+    is what Google holds after a change; `message` Google's own sentence about a refusal.
     """
 
     outcome: Outcome
@@ -43,6 +43,7 @@ class Answer:
     retry_after_s: float | None = None
     gone_since: datetime | None = None
     resource: Mapping[str, Any] | None = None
+    message: str = ""
 
 
 APNS_REASONS: Final[Mapping[str, Outcome]] = {

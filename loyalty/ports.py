@@ -32,6 +32,17 @@ class GooglePort(Protocol):
         """
         ...
 
+    def rehearse(
+        self,
+        *,
+        account_id: int,
+        class_document: Mapping[str, Any],
+        object_document: Mapping[str, Any],
+        timeout_s: float,
+    ) -> str:
+        """What Google would refuse of a card, in its words; empty when nothing is known against it."""
+        ...
+
     def check(self, *, account_id: int, issuer_id: str, timeout_s: float) -> None:
         """Ask Google whether the account may speak for the issuer.
 

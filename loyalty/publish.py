@@ -13,6 +13,7 @@ from common.actor import Actor
 from common.errors import Conflict
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.google_rehearsal import rehearse
 from loyalty.stamp_pictures import draw_for_draft
 from passes.design import check_design
 from storage.unit_of_work import UnitOfWork, run_work
@@ -30,9 +31,11 @@ def publish(ctx: Loyalty, merchant_id: int, programme_id: int, *, actor: Actor) 
     Raises:
         AddressNotPublic: a real certificate, and an address that phones cannot call.
         InvalidInputs: the draft cannot be shown by a wallet.
+        RefusedByGoogle: Google said in a dry run that it would not take it.
         NotFound: no such programme.
     """
     draw_for_draft(ctx, merchant_id, programme_id)
+    rehearse(ctx, merchant_id, programme_id)
 
     def action(work: UnitOfWork) -> int:
         programme = work.programmes.get(programme_id)

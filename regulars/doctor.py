@@ -2,7 +2,7 @@
 
 Looks at the database, the keys, the public address, the clock, the worker, and per merchant at the
 Apple certificate, the Google account and what waits to be delivered. Nothing is changed. What asks
-the network is left to `online`, so that `doctor` answers at once on a machine without one.
+the network is left to google_doctor, so that `doctor` answers at once on a machine without one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from common.errors import WalletError
 from regulars.installation import Installation, public_url
 from regulars.settings import is_loopback
 from storage.engine import has_wal_reset_fix, sqlite_version
@@ -232,32 +231,5 @@ def _published(work: UnitOfWork, merchant: Merchant) -> Check:
         health=Health.WARNING,
         text="No card is published yet: nobody can join.",
         mend="Open the console, look at the card, and press Publish.",
-        merchant=merchant.slug,
-    )
-
-
-def online(installation: Installation, merchant: Merchant) -> Check | None:
-    """Ask Google whether the account may speak for the issuer; None without an account."""
-    port = installation.loyalty.google
-    if merchant.google_account_id is None or port is None:
-        return None
-    with open_work(
-        installation.database, None, clock=installation.loyalty.clock, writing=False
-    ) as work:
-        account = work.google_accounts.get(merchant.google_account_id)
-    try:
-        port.check(account_id=account.id, issuer_id=account.issuer_id, timeout_s=5.0)
-    except WalletError as error:
-        return Check(
-            name="google online",
-            health=Health.FAULT,
-            text=error.message,
-            mend="Mend it in the Google Pay & Wallet console, then run this again.",
-            merchant=merchant.slug,
-        )
-    return Check(
-        name="google online",
-        health=Health.OK,
-        text="Google answers and knows the issuer.",
         merchant=merchant.slug,
     )

@@ -8,7 +8,8 @@ import click
 
 from loyalty.merchants import list_merchants
 from regulars.commands.frame import Desk, framed
-from regulars.doctor import Check, Health, examine, online
+from regulars.doctor import Check, Health, examine
+from regulars.google_doctor import online
 from regulars.merchant_checks import examine_merchants
 from storage.verify import count_open, verify
 
@@ -60,7 +61,7 @@ def doctor(desk: Desk, *, ask: bool, whole: bool) -> int:
         checks += examine_merchants(installation.loyalty)
     if ask:
         shops = list_merchants(installation.loyalty)
-        checks += [check for shop in shops if (check := online(installation, shop))]
+        checks += [check for shop in shops for check in online(installation, shop)]
     facts = {
         "ok": all(check.health is not Health.FAULT for check in checks),
         "checks": [

@@ -113,10 +113,7 @@ def _document(
         "serialNumber": content.serial_number,
         "webServiceURL": identity.web_service_url,
         "authenticationToken": identity.authentication_token,
-        "semantics": {
-            "membershipProgramName": texts.programme_name,
-            "membershipProgramNumber": content.member_number,
-        },
+        "semantics": _membership(texts, content),
         str(design.apple.style): {str(zone): _spelt(f) for zone, f in face.zones().items() if f},
     }
     if ImageName.ARTWORK_2X in design.images:
@@ -192,6 +189,13 @@ def _options(options: AppleOptions) -> dict[str, Any]:
         "userInfo": json.loads(options.user_info or "{}"),
     }
     return {name: value for name, value in chosen.items() if value}
+
+
+def _membership(texts: Texts, content: Content) -> dict[str, str]:
+    tags = {"membershipProgramName": texts.programme_name}
+    if content.member_number:
+        tags["membershipProgramNumber"] = content.member_number
+    return tags
 
 
 def _validity(content: Content) -> dict[str, Any]:

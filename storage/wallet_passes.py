@@ -162,6 +162,16 @@ class WalletPasses:
             .values(pass_type_id=pass_type_id)
         )
 
+    def by_google_object(self, google_object_id: str) -> WalletPass | None:
+        """The merchant's card of an object at Google."""
+        table = tables.wallet_pass
+        row = self._scope.execute(
+            self._scope.select(table, *columns(table, WalletPass)).where(
+                table.c.google_object_id == google_object_id
+            )
+        ).first()
+        return None if row is None else record_of(WalletPass, row)
+
     def set_google_object(self, pass_id: int, google_object_id: str) -> None:
         """Remember the card's object id at Google; the first one stays."""
         table = tables.wallet_pass

@@ -1,7 +1,8 @@
-"""`apple-request`, `apple-certificate` and `google-account`: what makes cards real, offline."""
+"""`apple-request`, `apple-certificate`, `google-account`, `google-adopt`: real cards, offline."""
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import IO, Final
@@ -10,6 +11,7 @@ import click
 
 from common.actor import SYSTEM
 from common.errors import InvalidInput, WalletError
+from loyalty.adopt_google import Adoption, adopt_google_objects
 from loyalty.apple_certificate import InstalledCertificate
 from loyalty.apple_request import CertificateUpload, install_upload, request_certificate
 from loyalty.google_account import install_google_account
@@ -161,4 +163,26 @@ def google_account(desk: Desk, file: Path, *, issuer: str, merchant: str | None)
     )
 
 
-COMMANDS = (apple_request, apple_certificate, google_account)
+@click.command("google-adopt")
+@click.argument("file", type=_FILE)
+@merchant_option
+@framed
+def google_adopt(desk: Desk, file: Path, *, merchant: str | None) -> None:
+    """Keep the cards that customers have at Google: FILE.csv has a member number and an object id.
+
+    The objects belong to the merchant's own issuer and come from another system. The worker then
+    brings each to what the member's card says.
+    """
+    installation = desk.open()
+    shop = chosen(installation, merchant)
+    rows = csv.reader(_read(file).decode("utf-8-sig", "replace").splitlines())
+    wanted = [
+        Adoption(member_number=row[0].strip(), object_id=row[1].strip())
+        for row in rows
+        if len(row) > 1
+    ]
+    changed = adopt_google_objects(installation.loyalty, shop.id, wanted, actor=SYSTEM)
+    desk.console.show({"adopted": changed}, f"{changed} card(s) at Google are now ours to update.")
+
+
+COMMANDS = (apple_request, apple_certificate, google_account, google_adopt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable
@@ -11,21 +12,25 @@ from typing import Any
 import pytest
 
 from common.actor import SYSTEM
-from common.errors import DeliveryError
+from common.errors import DeliveryError, InvalidInputs
 from common.ids import new_id
 from delivery.google_client import GoogleClient
 from delivery.google_pictures import check_pictures
 from delivery.outcomes import Outcome
+from loyalty.adopt_google import Adoption, adopt_google_objects
 from loyalty.google_account import install_google_account
 from loyalty.places import add_location
 from loyalty.publish import publish
 from loyalty.save_to_google import google_save_link
+from passes.google import loyalty_object
 from storage.claims import Claim, Claims
 from storage.deliveries import Channel
+from storage.faces import load_face
 from storage.google_identities import google_home
 from storage.unit_of_work import UnitOfWork, run_work
 from tests.support.world import Card, World, service_account
 
+ISSUER = service_account().issuer_id
 CHANGED = "google.changed.loyaltyObject"
 
 
@@ -248,3 +253,76 @@ def test_a_broken_batch_is_sent_again(world: World, kind: str) -> None:
     wanted = {card.serial_number for card in cards}
     world.wait_until(lambda: changed(world, after) == wanted, timeout_s=40)
     world.settled()
+
+
+def test_an_object_of_an_older_system_becomes_the_members_card(world: World) -> None:
+    """The card is in a phone already; its number and class at Google stay the phone's business."""
+    other, card = world.join("Grace"), world.join("Ada")
+    save(world, other)
+    old_class, old = f"{ISSUER}.old-club", f"{ISSUER}.old-{new_id()}"
+    client: GoogleClient = world.google
+    account = in_work(world, lambda work: work.merchants.get().google_account_id)
+    document = in_work(world, lambda work: _as_stored(world, work, card, old_class, old))
+    assert client.put_object(account, **document, timeout_s=5.0, exists=False).outcome is (
+        Outcome.DELIVERED
+    )
+    number = in_work(world, lambda work: work.members.get(card.member_id).number)
+    world.spend(card, 700)
+
+    wanted = [Adoption(member_number=number, object_id=old)]
+    assert adopt_google_objects(world.ctx, world.merchant_id, wanted, actor=SYSTEM) == 1
+    assert adopt_google_objects(world.ctx, world.merchant_id, wanted, actor=SYSTEM) == 0
+    world.start_worker()
+    world.settled()
+
+    held = client.get_document(account, f"loyaltyObject/{old}", timeout_s=5.0).resource
+    assert held is not None
+    assert held["loyaltyPoints"]["balance"]["int"] == 7
+    assert held["classId"] == f"{ISSUER}.programme-{world.programme_id}"
+    assert old in save_target(save(world, card))
+
+
+def test_a_list_with_one_wrong_line_adopts_nothing(world: World) -> None:
+    card, other = world.join("Ada"), world.join("Grace")
+    numbers = [
+        in_work(world, lambda work, one=one: work.members.get(one.member_id).number)
+        for one in (card, other)
+    ]
+    wanted = [
+        Adoption(member_number=numbers[0], object_id=f"{ISSUER}.old-1"),
+        Adoption(member_number=numbers[1], object_id=f"{ISSUER}.old-1"),
+        Adoption(member_number="NOBODY", object_id=f"{ISSUER}.old-2"),
+        Adoption(member_number=numbers[0], object_id="3388000000000000099.old-3"),
+        Adoption(member_number=numbers[0], object_id=f"{ISSUER}.../../x"),
+    ]
+
+    with pytest.raises(InvalidInputs) as refusal:
+        adopt_google_objects(world.ctx, world.merchant_id, wanted, actor=SYSTEM)
+
+    assert [one["field"] for one in refusal.value.errors] == [
+        "line 2",
+        "line 3",
+        "line 4",
+        "line 5",
+    ]
+    assert not in_work(world, lambda work: work.passes.get(card.pass_id).google_object_id)
+
+
+def save_target(link: str) -> str:
+    """The claims of a save link, as text."""
+    part = link.rsplit("/", 1)[1].split(".")[1]
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
+
+
+def _as_stored(
+    world: World, work: UnitOfWork, card: Card, class_id: str, object_id: str
+) -> dict[str, Any]:
+    home = google_home(work, public_url=world.url)
+    face = load_face(work, card.pass_id, keyring=world.keyring, public_url=world.url)
+    identity = replace(home.identity(world.programme_id), class_id=class_id, object_id=object_id)
+    made = loyalty_object(face.design, face.content, identity)
+    return {
+        "insert": made,
+        "patch": made,
+        "class_document": home.class_document(face.design, identity),
+    }

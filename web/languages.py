@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from babel import localedata
 from flask import Flask, g, request
 from flask_babel import Babel
 
@@ -15,7 +16,7 @@ def install(app: Flask) -> None:
         default_locale=i18n.DEFAULT_LANGUAGE,
         default_domain=i18n.DOMAIN,
         default_translation_directories=str(i18n.LOCALE_FOLDER),
-        locale_selector=_language,
+        locale_selector=_locale,
         timezone_selector=lambda: g.get("time_zone", "UTC"),
     )
     app.before_request(lambda: i18n.set_language(_language()))
@@ -36,6 +37,17 @@ def _language() -> str:
     if wanted is not None and wanted.partition("-")[0] in known:
         return wanted.partition("-")[0]
     return request.accept_languages.best_match(known) or i18n.DEFAULT_LANGUAGE
+
+
+def _locale() -> str:
+    # The territory orders a date: 22 Nov in Dublin, Nov 22 in Boston. The words stay the same.
+    language = _language()
+    for wanted, _quality in request.accept_languages:
+        spoken, _dash, territory = wanted.replace("_", "-").partition("-")
+        known = f"{language}_{territory.upper()}"
+        if spoken.lower() == language and territory.isalpha() and localedata.exists(known):
+            return known
+    return language
 
 
 def _direction() -> str:

@@ -142,7 +142,7 @@ def check_branch(branch: Branch) -> None:
     """Refuse what could not be shown or found, all complaints at once."""
     found = []
     if not 0 < len(branch.name.strip()) <= NAME_MAX or not branch.name.isprintable():
-        message = _("Name the branch in at most %(max)d characters.", max=NAME_MAX)
+        message = _("Give the branch a name of at most %(max)d characters.", max=NAME_MAX)
         found.append(InvalidInput(message, field="name"))
     if len(branch.address) > ADDRESS_MAX:
         message = _("Use at most %(max)d characters.", max=ADDRESS_MAX)

@@ -206,7 +206,9 @@ def _name_complaints(design: Design) -> list[InvalidInput]:
     for name in ("programme_name", "organization_name"):
         text = getattr(design, name).strip()
         if not text:
-            found.append(InvalidInput(_("Give the card a name."), field=name))
+            card = name == "programme_name"
+            missing = _("Give the card a name.") if card else _("Give your shop a name.")
+            found.append(InvalidInput(missing, field=name))
         elif len(text) > NAME_MAX:
             found.append(
                 InvalidInput(_("Use at most %(max)d characters.", max=NAME_MAX), field=name)

@@ -162,8 +162,10 @@ def _new(form: Form) -> str:
 
 
 def _renamed(form: Form) -> Form:
-    """The design calls it `programme_name`; this page's field is `name`."""
+    """The design calls it `programme_name`; this page's field is `name`, and the shop has one."""
     errors = {
-        {"programme_name": "name"}.get(name, name): text for name, text in form.errors.items()
+        {"programme_name": "name"}.get(name, name): text
+        for name, text in form.errors.items()
+        if name != "organization_name"
     }
     return Form(values=form.values, errors=errors)

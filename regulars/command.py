@@ -9,9 +9,13 @@ import click
 
 from regulars.commands import backup, cards, checks, keys, ledger, members, setup, wallets
 from regulars.commands import processes as processes_commands
+from regulars.commands.usage import AnsweringGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=AnsweringGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="regulars", message="%(version)s")
 def main() -> None:
     """Issue loyalty cards that live in the phone's own wallet.

@@ -20,6 +20,7 @@ from storage.engine import Database, DatabaseSettings
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 PASSPHRASE: Final = "REGULARS_BACKUP_PASSPHRASE"  # noqa: S105 - the variable's name
+PASSPHRASE_FILE_MAX: Final = 16 * 1024
 
 
 @click.command("backup")
@@ -31,7 +32,7 @@ def backup(desk: Desk, file: Path, *, with_keys: bool) -> None:
 
     Keys stay out unless you say so: without them the archive opens no secret, and without a copy
     of them no card can be brought back. The passphrase is asked for, or taken from
-    REGULARS_BACKUP_PASSPHRASE.
+    REGULARS_BACKUP_PASSPHRASE, or from the file that REGULARS_BACKUP_PASSPHRASE_FILE names.
     """
     installation = desk.open()
     note_erasures(installation)
@@ -91,13 +92,23 @@ def _bring_keys(desk: Desk, summary: ArchiveSummary) -> None:
 
 
 def _passphrase(*, confirm: bool) -> str:
-    given = os.environ.get(PASSPHRASE, "")
+    given = os.environ.get(PASSPHRASE, "") or _from_file(os.environ.get(f"{PASSPHRASE}_FILE", ""))
     if given:
         return given
     if not sys.stdin.isatty():
         raise InvalidInput(f"Give the passphrase in {PASSPHRASE}.", field="passphrase")
     typed: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     return typed
+
+
+def _from_file(name: str) -> str:
+    if not name:
+        return ""
+    try:
+        with Path(name).open(encoding="utf-8") as file:
+            return file.read(PASSPHRASE_FILE_MAX).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{PASSPHRASE}_FILE: {name} cannot be read.") from error
 
 
 def _facts(file: Path, done: ArchiveSummary) -> dict[str, object]:

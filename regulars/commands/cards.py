@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +59,8 @@ def issue(
         source="command",
         actor=SYSTEM,
     )
+    if apple is not None:
+        _write_draft(apple, b"").unlink()  # told before anybody is enrolled
     member = enrol(ctx, shop.id, request)
     if member.known:
         raise InvalidInput(
@@ -100,13 +103,19 @@ def _card(ctx: Loyalty, merchant_id: int, member_id: int) -> WalletPass:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    _write_draft(path, data).replace(path)
+
+
+def _write_draft(path: Path, data: bytes) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_bytes(data)
-        draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        # A draft in a folder that is not there cannot be removed either.
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise InvalidInput(f"{path} cannot be written: {error.strerror}.", field="apple") from error
+    return draft
 
 
 @click.command("inspect")

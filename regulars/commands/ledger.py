@@ -6,7 +6,7 @@ after `.` or `,`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -23,11 +23,13 @@ from loyalty.reverse import ReverseRequest, reverse
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
 
 SOURCE = "command"
+# `-5` is a wrong amount to be told so, not an option.
+NEGATIVES: Final = {"ignore_unknown_options": True}
 
 key_option = click.option("--key", help="The same key gives the same answer, once done.")
 
 
-@click.command("earn")
+@click.command("earn", context_settings=NEGATIVES)
 @click.argument("member")
 @click.argument("amount")
 @key_option
@@ -50,7 +52,7 @@ def earn_command(
     _show(desk, earn(installation.loyalty, shop.id, request))
 
 
-@click.command("stamp")
+@click.command("stamp", context_settings=NEGATIVES)
 @click.argument("member")
 @click.argument("count", default="1")
 @key_option
@@ -106,7 +108,7 @@ def _reward(state: CardState, slug: str) -> int:
     raise NotFound(f"There is no reward {slug!r} now. Rewards: {names}.")
 
 
-@click.command("reverse")
+@click.command("reverse", context_settings=NEGATIVES)
 @click.argument("operation", type=int)
 @key_option
 @merchant_option
@@ -133,6 +135,7 @@ def balance_command(desk: Desk, member: str, *, merchant: str | None) -> None:
     state = card_state(installation.loyalty, shop.id, member_id)
     facts = {
         "member_number": state.number,
+        state.unit: state.balance,
         "balance": state.balance,
         "unit": state.unit,
         "carried": state.carry_minor,

@@ -25,6 +25,7 @@ from regulars.installation import (
     public_url,
     write_sandbox_addresses,
 )
+from regulars.locks import alone
 from regulars.sandbox_process import SandboxProcess, start_sandbox
 from regulars.settings import PREFIX, Settings
 from regulars.supervisor import Part, Supervisor, end_with_parent, only_one
@@ -68,7 +69,8 @@ def serve(
         environment = {PREFIX + "PUBLIC_URL": address, **_as_variables(settings, told)}
         if phones:
             write_sandbox_addresses(settings.sandbox_home, {**told, "public_url": address})
-        create_installation(settings)
+        with alone(settings.data):
+            create_installation(settings)
         _refuse_taken_port(host, port)
         shared = ["--data", str(settings.data)]
         flags = ["--insecure-lan"] if insecure_lan else []
@@ -179,7 +181,8 @@ def _refuse_taken_port(host: str, port: int) -> None:
 @framed
 def worker(desk: Desk, *, with_parent: bool) -> None:
     """Run one more worker: it brings every change to the phones. For PostgreSQL, start many."""
-    installation = open_installation(desk.settings)
+    # Beside `serve --sandbox` this one must speak to the sandbox too, never to Apple or Google.
+    installation = desk.open()
     stop = threading.Event()
     _stop_on_signals(stop)
     if with_parent:

@@ -11,6 +11,7 @@ from loyalty.sign_in import make_owner_link
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
 from regulars.demo import make_demo
 from regulars.installation import create_installation, public_url
+from regulars.locks import alone
 from regulars.shop import open_shop
 
 
@@ -41,12 +42,14 @@ def init(
     What exists is kept: running it again changes nothing that is there.
     """
     if demo:
-        facts, lines = make_demo(desk.settings)
+        with alone(desk.settings.data):
+            facts, lines = make_demo(desk.settings)
         desk.console.show(facts, *lines)
         return
     name = name or click.prompt("The merchant's name", err=True)
     email = email or click.prompt("The owner's e-mail address", err=True)
-    installation = create_installation(desk.settings)
+    with alone(desk.settings.data):
+        installation = create_installation(desk.settings)
     new = NewMerchant(
         slug=slug or slug_of(name),
         name=name,

@@ -89,10 +89,8 @@ def apple_certificate(
         raise click.UsageError("Give FILE, or --cert with or without --key.")
     data = _read(cert or file or Path())
     password = _password(password_file)
-    if password is None and sys.stdin.isatty() and file is not None and file.suffix in _LOCKED:
-        password = click.prompt(
-            "The file's password", default="", hide_input=True, show_default=False, err=True
-        )
+    if password is None and file is not None and file.suffix.lower() in _LOCKED:
+        password = _asked()
     upload = CertificateUpload(
         data=data,
         password=password,
@@ -108,7 +106,22 @@ def apple_certificate(
 
 
 def _password(path: Path | None) -> str | None:
-    return None if path is None else _read(path).decode("utf-8").rstrip("\r\n")
+    if path is None:
+        return None
+    try:
+        return _read(path).decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} holds no password as text.", field="password_file") from error
+
+
+def _asked() -> str | None:
+    """The password typed at the terminal, or one line of a pipe; None when there is neither."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(
+            "The file's password", default="", hide_input=True, show_default=False, err=True
+        )
+        return typed
+    return sys.stdin.readline().rstrip("\r\n") or None
 
 
 def _read(path: Path) -> bytes:

@@ -29,6 +29,7 @@ from web.throttle import (
     PASS_FETCH,
     SAVE_ADDRESS,
     SAVE_CARD,
+    SAVE_SHOP,
     Limit,
     throttle,
 )
@@ -65,6 +66,7 @@ def google(token: str) -> ResponseReturnValue:
     ctx = services().loyalty
     throttle(SAVE_ADDRESS, address())
     card = find_card(ctx, token)
+    throttle(SAVE_SHOP, card.merchant_id)
     throttle(SAVE_CARD, card.pass_id)
     agree_to_google(ctx, card)
     try:

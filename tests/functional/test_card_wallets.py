@@ -22,6 +22,7 @@ from signing.certificate_files import read_pem
 from signing.sandbox_chain import make_sandbox_apple, make_sandbox_service_account
 from storage.unit_of_work import open_work
 from tests.support.house import ANDROID, PHONE, PUBLIC_URL, Browser, House, a_house, an_app
+from web.throttle import Limit
 
 SANDBOX = "http://127.0.0.1:9999"
 TOKEN_URI = "http://127.0.0.1:9999/token"
@@ -165,6 +166,20 @@ def test_saving_again_and_again_is_slowed_down(house: House) -> None:
 
     assert statuses[:5] == [303] * 5
     assert statuses[5] == 429
+
+
+def test_a_shops_saves_are_slowed_down_together(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.card.SAVE_SHOP", Limit(purpose="t", capacity=1, refill_per_s=0.01))
+    statuses = []
+    for _guest in range(2):
+        phone = browser(house, ANDROID)
+        path = f"/m/{house.enrol().card_token}"
+        phone.get(path)
+        statuses.append(phone.send(f"{path}/google", follow=False).status_code)
+
+    assert statuses == [303, 429]
 
 
 def test_the_sandbox_iphone_is_given_the_passs_address(house: House) -> None:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,15 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.screens_corners import (
+    Corners,
+    prepare_corners,
+    take_closed,
+    take_console,
+    take_counter,
+    take_doors,
+    type_pin,
+)
 from tests.support.live import LiveInstallation
 
 FOLDER: Final = Path("screens")
@@ -28,8 +37,12 @@ SCHEMES: Final = ("light", "dark")
 CONSOLE: Final = (
     "", "cards", "members", "activity", "branches", "staff", "tills", "set-up", "settings",
 )  # fmt: skip
+IPHONE: Final = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
 PASSWORD: Final = "seven brown teapots"
-VISITS: Final = (
+VISITS: Final[tuple[tuple[str, list[str]], ...]] = (
     ("Ada Lovelace", ["12.40", "8.20", "4.50"]),
     ("Grace Hopper", ["6.10", "3.90"]),
     ("Alan Turing", ["15.00"]),
@@ -41,26 +54,33 @@ def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readme", action="store_true", help="compose the README's picture too")
+    parser.add_argument("--size", action="append", choices=SIZES, help="only this one")
+    parser.add_argument("--scheme", action="append", choices=SCHEMES, help="only this one")
+    parser.add_argument("--rtl", action="store_true", help="turn every page right to left")
     wanted = parser.parse_args()
+    wanted.size, wanted.scheme = wanted.size or list(SIZES), wanted.scheme or list(SCHEMES)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     with tempfile.TemporaryDirectory() as folder, LiveInstallation(Path(folder)) as live:
         numbers, card = fill(live)
         with browser() as chromium:
-            state, join = prepare(live, chromium)
-            for scheme in SCHEMES:
-                for name, size in SIZES.items():
-                    take_all(
-                        live,
-                        chromium,
-                        state=state,
-                        card=card,
-                        join=join,
-                        number=numbers[0],
-                        scheme=scheme,
-                        name=name,
-                        size=size,
-                    )
+            state, join, corners = prepare(live, chromium)
+            for scheme in wanted.scheme:
+                for name in wanted.size:
+                    with visitor(chromium, name, scheme, state=state, rtl=wanted.rtl) as (
+                        page,
+                        shoot,
+                    ):
+                        take_all(live, page, card=card, join=join, number=numbers[0], shoot=shoot)
+                        pin_link = take_console(live, page, shoot)
+                        take_counter(live, page, corners, shoot)
+                    with visitor(chromium, name, scheme, rtl=wanted.rtl) as (page, shoot):
+                        take_doors(live, page, pin_link=pin_link, join=join, shoot=shoot)
+            live.command("merchant", "suspend", "demo")
+            for name in wanted.size:
+                with visitor(chromium, name, "light", state=state) as (page, shoot):
+                    paths = {"card": card, "join": join, "till": "/till", "console": "/console/"}
+                    take_closed(live, page, paths=paths, shoot=shoot)
     if wanted.readme:
         compose()
     Path(FOLDER, "state.json").unlink()
@@ -92,8 +112,8 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-def prepare(live: LiveInstallation, chromium: Browser) -> tuple[str, str]:
-    """Sign in and pair the till; returns the state file and the join path."""
+def prepare(live: LiveInstallation, chromium: Browser) -> tuple[str, str, Corners]:
+    """Sign in and pair the till; returns the state file, the join path and what corners need."""
     context = chromium.new_context()
     page = context.new_page()
     page.goto(live.facts["owner_link"])
@@ -111,42 +131,59 @@ def prepare(live: LiveInstallation, chromium: Browser) -> tuple[str, str]:
     page.get_by_role("link", name="Publish", exact=True).click()
     join = re.search(r"/j/[0-9A-Z]+", page.content())
     assert join is not None
+    corners = prepare_corners(live, page)
     state = str(FOLDER.absolute() / "state.json")
     context.storage_state(path=state)
     context.close()
-    return state, join.group(0)
+    return state, join.group(0), corners
 
 
-def take_all(
-    live: LiveInstallation,
-    chromium: Browser,
-    *,
-    state: str,
-    card: str,
-    join: str,
-    number: str,
-    scheme: str,
-    name: str,
-    size: tuple[int, int],
-) -> None:
-    """Every page in one size and scheme."""
+@contextmanager
+def visitor(
+    chromium: Browser, name: str, scheme: str, *, state: str | None = None, rtl: bool = False
+) -> Iterator[tuple[Page, Callable[[str], None]]]:
+    """A browser of one size and scheme, and what keeps a picture of its page."""
+    phone = name == "phone"
+    width, height = SIZES[name]
     context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]},
+        viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
         storage_state=state,
-        device_scale_factor=2 if name == "phone" else 1,
+        device_scale_factor=2 if phone else 1,
+        has_touch=phone,
+        is_mobile=phone,
+        user_agent=IPHONE if phone else None,
+        locale="en-IE",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(40_000)
+    if rtl:
+        turn = "document.documentElement.dir = 'rtl'"
+        context.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {turn} }})")
     page = context.new_page()
 
     def shoot(label: str) -> None:
         page.screenshot(path=FOLDER / f"{label}-{name}-{scheme}.png", full_page=label != "sandbox")
 
+    yield page, shoot
+    context.close()
+
+
+def take_all(
+    live: LiveInstallation,
+    page: Page,
+    *,
+    card: str,
+    join: str,
+    number: str,
+    shoot: Callable[[str], None],
+) -> None:
+    """Every page of an ordinary day."""
     for path in CONSOLE:
         page.goto(f"{live.address}/console/{path}")
         shoot(f"console-{path or 'today'}")
     for tab in ("Rule", "Rewards", "Join page", "Publish"):
         page.goto(f"{live.address}/console/cards")
+        page.get_by_role("link", name="Bean & Leaf Club").click()
         page.get_by_role("link", name=tab, exact=True).first.click()
         shoot(f"card-{tab.lower().replace(' ', '-')}")
     take_till(live, page, number, shoot)
@@ -156,17 +193,16 @@ def take_all(
     page.goto(live.facts["sandbox"])
     page.wait_for_timeout(800)
     shoot("sandbox")
-    context.close()
 
 
-def take_till(live: LiveInstallation, page: Page, number: str, shoot: object) -> None:
+def take_till(
+    live: LiveInstallation, page: Page, number: str, shoot: Callable[[str], None]
+) -> None:
     """Scan, collect, answer."""
-    assert callable(shoot)
     page.goto(f"{live.address}/till")
     page.wait_for_timeout(300)
     if page.locator("input[name=pin]").count():
-        page.locator("input[name=pin]").fill(live.facts["staff_pin"])
-        page.locator("input[name=pin]").press("Enter")
+        type_pin(page, live.facts["staff_pin"])
     page.locator("input[name=code]").wait_for()
     shoot("till-scan")
     page.locator("input[name=code]").fill(number)
@@ -193,7 +229,9 @@ def compose() -> None:
     place(sheet, till.resize((338, 650), Image.Resampling.LANCZOS), (470, 280))
     place(sheet, card.resize((338, 650), Image.Resampling.LANCZOS), (1226, 190))
     README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(colors=256, dither=Image.Dither.FLOYDSTEINBERG).save(README_PICTURE, optimize=True)
+    sheet.quantize(colors=256, dither=Image.Dither.FLOYDSTEINBERG).save(
+        README_PICTURE, optimize=True
+    )
 
 
 def place(sheet: Image.Image, picture: Image.Image, at: tuple[int, int], radius: int = 18) -> None:

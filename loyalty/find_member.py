@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from common.errors import InvalidInput, NotFound
+from common.errors import InvalidInput
 from common.i18n import gettext as _
 from loyalty.contacts import (
     fold_name,
@@ -28,6 +28,7 @@ from loyalty.contacts import (
 )
 from loyalty.context import Loyalty
 from loyalty.new_card import BARCODE
+from loyalty.rotating_code import UnknownCard, by_rotating_code
 from signing.sealing import blind_index
 from signing.tokens import check_member_number, token_hash
 from storage.members import Member, MemberState
@@ -47,12 +48,6 @@ class FoundBy(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     NAME = "name"
-
-
-class UnknownCard(NotFound):
-    """This code belongs to no card of this shop."""
-
-    code = "unknown_card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +78,9 @@ def find_by_code(ctx: Loyalty, merchant_id: int, scanned: str) -> FoundMember:
         UnknownCard: no living card of this merchant has this code.
     """
     text = _checked(scanned)
+    rotating = by_rotating_code(ctx, merchant_id, text)
+    if rotating is not None:
+        return _card_in_hand(ctx, merchant_id, rotating)
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         found = _by_barcode(work, text, merchant_id=merchant_id) or _by_number(work, text)
     if found is None:
@@ -100,6 +98,9 @@ def find_members(ctx: Loyalty, merchant_id: int, typed: str) -> tuple[FoundMembe
         UnknownCard: nobody was found; the sentence says what can be typed.
     """
     text = _checked(typed)
+    rotating = by_rotating_code(ctx, merchant_id, text)
+    if rotating is not None:
+        return (_card_in_hand(ctx, merchant_id, rotating),)
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         exact = _by_barcode(work, text, merchant_id=merchant_id) or _by_number(work, text)
         found = (exact,) if exact else _by_contact(ctx, work, text) or _by_name(work, text)
@@ -123,6 +124,12 @@ def member_now(
         if member.generation != generation or member.state != MemberState.ACTIVE:
             raise UnknownCard(_("This card was replaced. Scan the new one."))
         return _found(work, member, by=by)
+
+
+def _card_in_hand(ctx: Loyalty, merchant_id: int, pass_id: int) -> FoundMember:
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        member = work.members.get(work.passes.get(pass_id).member_id)
+        return _found(work, member, by=FoundBy.CODE)
 
 
 def _checked(text: str) -> str:

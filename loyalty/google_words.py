@@ -16,7 +16,7 @@ YES: Final = "yes"
 NO: Final = "no"
 PREFIX: Final = "google_"
 _SWITCHES: Final = ("notify_balance", "shareable", "screenshots", "unlock_to_view", "shimmer")
-_TEXTS: Final = ("app_package", "app_url", "app_text", "group")
+_TEXTS: Final = ("app_package", "app_url", "app_text", "group", "rotating_code")
 _EXTRA_PARTS: Final = 3
 GOOGLE_WORDS: Final = tuple(
     f"{PREFIX}{name}" for name in (*_SWITCHES, *_TEXTS, "extras", "redemption_issuers")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from passes.design import Design, to_document
@@ -44,6 +44,7 @@ class Content:
     owner's present message, empty for none. `member_since` is an aware moment by the shop's clock.
     `history` are the last movements' sentences, newest
     first. `voided` cards show no barcode; `erased` ones say nothing of anybody.
+    `rotating_key` (hex) is what a phone makes the changing code from: it goes to Google's API alone.
     """
 
     serial_number: str
@@ -64,6 +65,7 @@ class Content:
     card_link: str = ""
     voided: bool = False
     erased: bool = False
+    rotating_key: str = field(default="", repr=False)
     expires_at: datetime | None = None
     member_since: datetime | None = None
 

@@ -3,7 +3,7 @@
 All that belongs to one member is here; the class (google_class.py) holds what is the same for all.
 `object_patch` says the whole present state, so that sending it twice or late does no harm. Not here:
 the save link and its signature (signing), sending, `notifyPreference` and messages (delivery, which
-knows the budget), the rotating barcode's secret.
+knows the budget).
 
 Source: developers.google.com/wallet/reference/rest/v1/loyaltyobject
 """
@@ -20,7 +20,7 @@ from passes import wording
 from passes.content import Content
 from passes.design import Design, ImageName
 from passes.google_class import class_patch, loyalty_class
-from passes.google_options import GoogleOptions
+from passes.google_options import GoogleOptions, RotatingCode
 from passes.google_parts import (
     ACCOUNT_MAX,
     BALANCE_MAX,
@@ -50,11 +50,15 @@ __all__ = [
 ]
 
 MICROS: Final = 1_000_000
+# As signing.totp checks them.
+ROTATING_DIGITS: Final = 8
+ROTATING_PERIOD_MS: Final = 30_000
 _POINTS_PARTS: Final = ("localizedLabel",)
 _CLEARABLE: Final[dict[str, Sequence[str]]] = {
     "accountId": (),
     "accountName": (),
     "barcode": (),
+    "rotatingBarcode": (),
     "heroImage": (),
     "linksModuleData": (),
     "loyaltyPoints": _POINTS_PARTS,
@@ -66,7 +70,7 @@ _CLEARABLE: Final[dict[str, Sequence[str]]] = {
 # The branches stand on the class: one request moves them for all. Here they are only cleared.
 _ARRAYS: Final = ("textModulesData", "merchantLocations", "linkedOfferIds")
 # What others than `loyalty_object` may have put on a card, and no card of nobody may keep.
-_FORGOTTEN: Final[Document] = {"messages": [], "linkedObjectIds": [], "rotatingBarcode": None}
+_FORGOTTEN: Final[Document] = {"messages": [], "linkedObjectIds": []}
 # A merge would keep the kind of balance that was there before.
 _BALANCES: Final = ("int", "string", "double", "money")
 
@@ -105,7 +109,8 @@ def object_face(design: Design, content: Content) -> Document:
                 "accountName": cut(content.member_name, ACCOUNT_MAX),
                 "loyaltyPoints": _points(spoken, content),
                 "secondaryLoyaltyPoints": _second_value(spoken, content),
-                "barcode": _barcode(content),
+                "barcode": _barcode(design.google, content),
+                "rotatingBarcode": _rotating(design.google, content),
                 "textModulesData": _member_texts(spoken, content),
                 "linksModuleData": links([("card", content.card_link, _("Your card"))]),
                 "validTimeInterval": _validity(content),
@@ -177,12 +182,31 @@ def _labelled(spoken: Languages, label: Callable[[Any], str], balance: Document)
     )
 
 
-def _barcode(content: Content) -> Document:
-    if content.voided or not content.barcode:
+def _barcode(options: GoogleOptions, content: Content) -> Document:
+    alone = options.rotating_code == RotatingCode.ONLY and content.rotating_key
+    if content.voided or not content.barcode or alone:
         return {}
     return {
         "type": "QR_CODE",
         "value": content.barcode,
+        "alternateText": content.member_number,
+    }
+
+
+def _rotating(options: GoogleOptions, content: Content) -> Document:
+    """The code that the phone draws anew: the serial number leads to the card, digits prove it."""
+    asked = options.rotating_code != RotatingCode.OFF and content.rotating_key
+    if content.voided or not asked:
+        return {}
+    key = {"key": content.rotating_key, "valueLength": ROTATING_DIGITS}
+    return {
+        "type": "QR_CODE",
+        "valuePattern": f"{content.serial_number}.{{totp_value_0}}",
+        "totpDetails": {
+            "algorithm": "TOTP_SHA1",
+            "periodMillis": str(ROTATING_PERIOD_MS),
+            "parameters": [key],
+        },
         "alternateText": content.member_number,
     }
 

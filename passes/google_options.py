@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from common.errors import InvalidInput
@@ -27,6 +28,17 @@ _PACKAGE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){1,
 _GROUP: Final = re.compile(r"[A-Za-z0-9._-]{1,60}", re.ASCII)
 _ISSUER: Final = re.compile(r"[0-9]{10,22}", re.ASCII)
 _LINK: Final = re.compile(r"https://[^\s/]+\S*")
+
+
+class RotatingCode(StrEnum):
+    """Whether the code on the card changes every half minute, so that a picture of it is no use.
+
+    `BESIDE` keeps the static code for phones that cannot draw the other; `ONLY` does not.
+    """
+
+    OFF = "off"
+    BESIDE = "beside"
+    ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +58,7 @@ class GoogleOptions:
     changes silently otherwise. `app_package` is an Android application's name, `app_url` opens
     where there is none. `shareable` lets several people hold one card. `group` puts cards of one
     issuer together. `redemption_issuers` are issuer ids with a Smart Tap key; the tap gives the
-    card's code.
+    card's code. `rotating_code` is a RotatingCode.
     """
 
     notify_balance: bool = False
@@ -60,11 +72,18 @@ class GoogleOptions:
     group: str = ""
     extras: tuple[Extra, ...] = ()
     redemption_issuers: tuple[str, ...] = ()
+    rotating_code: str = RotatingCode.OFF
 
 
 def google_complaints(options: GoogleOptions) -> list[InvalidInput]:
     """Everything Google would refuse or cut, with the form's field names."""
-    return [*_app(options), *_group(options), *_extras(options), *_tap(options)]
+    return [
+        *_app(options),
+        *_group(options),
+        *_extras(options),
+        *_tap(options),
+        *_rotating(options),
+    ]
 
 
 def google_to_document(options: GoogleOptions) -> dict[str, Any]:
@@ -148,6 +167,12 @@ def _tap(options: GoogleOptions) -> list[InvalidInput]:
     ]
 
 
+def _rotating(options: GoogleOptions) -> list[InvalidInput]:
+    if options.rotating_code in set(RotatingCode):
+        return []
+    return [InvalidInput(_("Choose one of the three."), field="google_rotating_code")]
+
+
 def _fits_link(url: str) -> bool:
     return len(url) <= LINK_MAX and _LINK.fullmatch(url) is not None
 
@@ -162,4 +187,5 @@ _PLAIN: Final = (
     "unlock_to_view",
     "shimmer",
     "group",
+    "rotating_code",
 )

@@ -26,6 +26,7 @@ from signing.keyring import Keyring
 
 TOKEN_BYTES: Final = 16
 SESSION_TOKEN_BYTES: Final = 32
+ROTATING_SECRET_BYTES: Final = 20
 JOIN_CODE_LENGTH: Final = 8
 MEMBER_NUMBER_LENGTH: Final = 10
 TYPED_TEXT_MAX: Final = 64
@@ -60,6 +61,14 @@ def card_link_token(
     """The 26 upper-case characters of a member's personal link."""
     digest = _derive(keyring, "card-link", merchant_id, member_id, generation, version=version)
     return crockford.encode_bytes(digest[:TOKEN_BYTES])
+
+
+def rotating_secret(
+    keyring: Keyring, *, merchant_id: int, pass_id: int, generation: int, version: int | None = None
+) -> bytes:
+    """The 20 bytes that a card's rotating code is made from; one for each card."""
+    digest = _derive(keyring, "rotating-code", merchant_id, pass_id, generation, version=version)
+    return digest[:ROTATING_SECRET_BYTES]
 
 
 def web_secret(keyring: Keyring) -> str:

@@ -24,7 +24,7 @@ from ledger.terms import StampTerms, Terms, explain, terms_from_document
 from passes.content import Content, Place, RewardLine
 from passes.design import Design, ImageName, from_document
 from signing.keyring import Keyring
-from signing.tokens import barcode_token, card_link_token
+from signing.tokens import barcode_token, card_link_token, rotating_secret
 from storage import tables
 from storage.face_words import movement, next_reward, progress_words
 from storage.records import columns, record_of
@@ -367,6 +367,12 @@ def _content(
             card_link="" if holder.erased else f"{shop.public_url}/m/{link}",
             voided=card.voided_at is not None,
             erased=holder.erased,
+            rotating_key=rotating_secret(
+                keyring,
+                merchant_id=shop.merchant_id,
+                pass_id=card.id,
+                generation=card.generation,
+            ).hex(),
             expires_at=programme.design.expires_at,
             member_since=holder.since.astimezone(shop.time_zone),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from common.errors import NotFound
 from common.i18n import gettext as _
@@ -171,6 +171,19 @@ class WalletPasses:
             )
         ).first()
         return None if row is None else record_of(WalletPass, row)
+
+    def use_code_step(self, pass_id: int, step: int) -> bool:
+        """Mark a rotating code's step as used; False when it, or a newer one, was used before."""
+        table = tables.wallet_pass
+        used = self._scope.execute(
+            self._scope.update(table)
+            .where(
+                table.c.id == pass_id,
+                or_(table.c.totp_last_step.is_(None), table.c.totp_last_step < step),
+            )
+            .values(totp_last_step=step)
+        )
+        return bool(used.rowcount == 1)
 
     def set_google_object(self, pass_id: int, google_object_id: str) -> None:
         """Remember the card's object id at Google; the first one stays."""

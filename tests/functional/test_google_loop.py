@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -144,3 +145,35 @@ def test_a_refused_account_stops_the_channel_and_burns_no_attempt(world: World) 
     assert line.breaker == "permissionDenied"
     assert line.attempts == 0
     assert not line.parked
+
+
+@pytest.mark.parametrize("choice", ["beside", "only"])
+def test_a_changing_code_reaches_google_by_api_and_never_in_a_link(
+    world: World, choice: str
+) -> None:
+    redesign(world, google=GoogleOptions(rotating_code=choice))
+    card = world.join()
+
+    link = save(world, card)
+
+    shown = world.sandbox.android(world.android)["cards"][0]
+    key = shown["rotatingBarcode"]["totpDetails"]["parameters"][0]["key"]
+    assert shown["rotatingBarcode"]["valuePattern"] == f"{card.serial_number}.{{totp_value_0}}"
+    assert ("barcode" in shown) is (choice == "beside")
+    payload = link.rsplit("/", 1)[1].split(".")[1]
+    assert key not in base64.urlsafe_b64decode(payload + "==").decode()
+
+
+def test_a_changing_code_goes_away_again(world: World) -> None:
+    redesign(world, google=GoogleOptions(rotating_code="only"))
+    card = world.join()
+    save(world, card)
+    world.start_worker()
+
+    redesign(world, google=GoogleOptions())
+
+    def shown() -> dict[str, object]:
+        return dict(world.sandbox.android(world.android)["cards"][0])
+
+    world.wait_until(lambda: "rotatingBarcode" not in shown())
+    assert "barcode" in shown()

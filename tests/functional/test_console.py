@@ -11,6 +11,7 @@ from common.actor import Actor, ActorKind
 from common.clock import ManualClock
 from loyalty.context import Loyalty
 from loyalty.earn import EarnRequest, earn
+from storage.unit_of_work import open_work
 from tests.support.console import a_manager, an_owner
 from tests.support.house import Browser, House, a_house, an_app
 
@@ -235,3 +236,16 @@ def test_impossible_facts_are_refused_at_their_field(owner, values, field):
 
     assert owner.status == 422
     assert f'id="{field}-error"' in owner.page
+
+
+def test_a_suspended_shops_owner_is_told(owner, ctx):
+    assert "is suspended" not in owner.get("/console/").text
+    with open_work(ctx.database, CAFE, clock=ctx.clock) as work:
+        work.merchants.set_status("suspended")
+        work.commit()
+
+    assert "Your shop is suspended" in owner.get("/console/").text
+
+
+def test_a_page_that_is_not_there_leads_back_to_the_console(owner):
+    assert 'href="/console/"' in owner.get("/console/nothing-here").text

@@ -31,6 +31,9 @@ FILE_BYTES_MAX: Final = 20 * 1024 * 1024
 MEMBER_BYTES_MAX: Final = 10 * 1024 * 1024
 UNPACKED_BYTES_MAX: Final = 40 * 1024 * 1024
 MEMBERS_MAX: Final = 200
+DIRECTORY_BYTES_MAX: Final = MEMBERS_MAX * 512
+END_RECORD_BYTES_MAX: Final = 22 + 65_535
+_LOCATOR_BYTES: Final = 20
 _ENCRYPTED: Final = 1
 _JUNK: Final = re.compile(r"(^|/)(__MACOSX|\.DS_Store|Thumbs\.db)")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
@@ -107,6 +110,9 @@ def _several(files: Mapping[str, bytes], verify: Verify | None) -> Iterator[Find
 def _unpacked(data: bytes) -> tuple[dict[str, bytes], list[Finding]]:
     if len(data) > FILE_BYTES_MAX:
         raise _NotReadable(_too_large("", FILE_BYTES_MAX))
+    if _directory_bytes(data) > DIRECTORY_BYTES_MAX:
+        # A million entries fit into little space and would be read into much before any is judged.
+        raise _NotReadable(_too_many())
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (*_READ_FAULTS, ValueError, UnicodeError) as error:
@@ -124,12 +130,7 @@ _STOPS: Final = frozenset({"zip_too_large", "zip_too_many", "zip_encrypted"})
 
 def _directory(members: list[zipfile.ZipInfo]) -> Iterator[Finding]:
     if len(members) > MEMBERS_MAX:
-        yield fault(
-            "zip_too_many",
-            "",
-            rule=_("A pass holds a few files."),
-            mend=_("Keep it to %(max)d files.", max=MEMBERS_MAX),
-        )
+        yield _too_many()
     if sum(member.file_size for member in members) > UNPACKED_BYTES_MAX:
         yield _too_large("", UNPACKED_BYTES_MAX)
     for name, times in Counter(member.filename for member in members).items():
@@ -253,6 +254,24 @@ def _json_object(data: bytes, place: str) -> tuple[dict[str, Any], Finding | Non
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _directory_bytes(data: bytes) -> int:
+    """How long the zip says its directory is; 0 where there is no end record to say so."""
+    at = data.rfind(b"PK\x05\x06", -END_RECORD_BYTES_MAX)
+    if at >= _LOCATOR_BYTES and data[at - _LOCATOR_BYTES :].startswith(b"PK\x06\x07"):
+        # The large form of zip keeps another length elsewhere; no pass needs it.
+        return DIRECTORY_BYTES_MAX + 1
+    return int.from_bytes(data[at + 12 : at + 16], "little") if at >= 0 else 0
+
+
+def _too_many() -> Finding:
+    return fault(
+        "zip_too_many",
+        "",
+        rule=_("A pass holds a few files."),
+        mend=_("Keep it to %(max)d files.", max=MEMBERS_MAX),
+    )
 
 
 def _too_large(place: str, most: int) -> Finding:

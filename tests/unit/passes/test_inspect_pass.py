@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import random
+import struct
+import time
 import warnings
 import zipfile
 
@@ -172,6 +174,24 @@ def test_a_bomb_is_not_unpacked():
 
     assert len(bomb) < 2**20
     assert codes(bomb) == ["zip_too_large"]
+
+
+def test_a_directory_of_hundreds_of_thousands_of_entries_is_refused_before_it_is_read():
+    entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, *[0] * 4, *[0] * 3, 1, *[0] * 4, 0, 0)
+    listing = (entry + b"a") * 400_000
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 65_535, 65_535, len(listing), 0, 0)
+
+    start = time.process_time()
+    found = codes(listing + end)
+
+    assert found == ["zip_too_many"]
+    assert time.process_time() - start < 0.5
+
+
+def test_the_large_form_of_zip_which_hides_its_directorys_length_is_refused():
+    end = GOOD.rindex(b"PK\x05\x06")
+
+    assert codes(GOOD[:end] + b"PK\x06\x07" + bytes(16) + GOOD[end:]) == ["zip_too_many"]
 
 
 def test_an_encrypted_member_is_refused():

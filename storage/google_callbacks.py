@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -106,6 +107,16 @@ class GoogleCallbacks:
             .limit(1)
         )
         return maybe_record(CardAtGoogle, self._scope.execute(query).first())
+
+    def cards_of(self, object_ids: Sequence[str]) -> dict[str, int]:
+        """The merchant's cards (pass ids) of these objects; others are left out."""
+        card = tables.wallet_pass
+        rows = self._scope.execute(
+            self._scope.select(card, card.c.google_object_id, card.c.id).where(
+                card.c.google_object_id.in_(object_ids)
+            )
+        )
+        return {str(row.google_object_id): int(row.id) for row in rows}
 
     def note(self, pass_id: int, event: str, signed_until: datetime) -> None:
         """A card of the merchant was saved or deleted."""

@@ -59,6 +59,12 @@ def take_console(live: LiveInstallation, page: Page, shoot: Shoot) -> str:
         page.goto(f"{live.address}/console/{path}")
         page.locator("main form:not([action*=sign-out]) button[type=submit]").last.click()
         shoot(f"console-{label}-refused")
+    page.goto(f"{live.address}/console/set-up/check")
+    page.locator("input[name=pass]").set_input_files(
+        {"name": "harbour.pkpass", "mimeType": "application/vnd.apple.pkpass", "buffer": b"no"}
+    )
+    page.get_by_role("button", name="Check", exact=True).click()
+    shoot("console-check-found")
     page.goto(f"{live.address}/console/members")
     page.get_by_role("link", name="Ada Lovelace").click()
     shoot("console-member")

@@ -19,7 +19,7 @@ from loyalty.publish import address_complaint
 from signing.sealing import unseal
 from signing.tokens import check_member_number
 from storage.audit import AuditEntry
-from storage.deliveries import BehindLine
+from storage.deliveries import BehindLine, NextUpdate
 from storage.members import Consent, Member
 from storage.merchants import Merchant
 from storage.reports import ConsolePerson, DayLine, MemberLine, MovementLine, PassLine, PhoneLine
@@ -115,6 +115,7 @@ class MemberPage:
     passes: tuple[PassLine, ...]
     phones: tuple[PhoneLine, ...]
     google_notices: int
+    next_update: NextUpdate | None
     consents: tuple[Consent, ...]
 
 
@@ -196,6 +197,8 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
         movements = work.reports.movements(limit=PAGE, member_id=member_id)
         passes = work.reports.passes_of(member_id)
         phones = work.reports.phones_of(member_id)
+        live = next((one.id for one in passes if one.voided_at is None), None)
+        next_update = None if live is None else work.deliveries.next_update(live)
         notices = work.reports.google_notices_of(member_id, ctx.clock.now() - timedelta(days=1))
         consents = work.members.consents(member_id)
     return MemberPage(
@@ -206,6 +209,7 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
         movements=tuple(_said(one) for one in movements),
         passes=tuple(passes),
         phones=tuple(phones),
+        next_update=next_update,
         google_notices=notices,
         consents=tuple(consents),
     )

@@ -130,6 +130,7 @@ class Claims:
             .add_cte(picked)
         )
         claims = [_claim_of(row) for row in rows]
+        claims += self._of_same_phones(claims, lease=lease)
         return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
 
     def take(self, channel: Channel, target_id: int, *, lease: str) -> Claim | None:
@@ -164,6 +165,41 @@ class Claims:
         return int(
             self._scope.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
         )
+
+    def _of_same_phones(self, due: Sequence[Claim], *, lease: str) -> list[Claim]:
+        """What else waits for the phones of these claims, though it is not due yet.
+
+        One push makes a phone ask about all its cards: those not stamped by then would miss it and
+        wait for the next one, later than their page said.
+        """
+        table = tables.delivery
+        phones = {(claim.merchant_id, claim.device_id) for claim in due if claim.device_id}
+        if not phones:
+            return []
+        now = self._scope.clock.now()
+        others = (
+            select(table.c.merchant_id, table.c.id)
+            .where(
+                tuple_(table.c.merchant_id, table.c.device_id).in_(sorted(phones)),
+                table.c.channel == Channel.APPLE,
+                table.c.wanted_revision > table.c.delivered_revision,
+                table.c.state == "open",
+                table.c.attempts == 0,
+                table.c.due_at > now,
+                _is_free(now),
+            )
+            .limit(CLAIM_MAX)
+            .with_for_update(skip_locked=True, of=table)
+            .cte("others")
+        )
+        rows = self._scope.execute(
+            update(table)
+            .where(tuple_(table.c.merchant_id, table.c.id).in_(select(others)))
+            .values(lease=lease, lease_until=now + LEASE)
+            .returning(*columns(table, Claim))
+            .add_cte(others)
+        )
+        return [_claim_of(row) for row in rows]
 
     def _picked(self, limit: int, channels: Sequence[Channel]) -> CTE:
         table = tables.delivery

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from storage.unit_of_work import run_work
 from storage.wallet_passes import AppleCertificate
 from tests.support import builders
 from tests.support.builders import CAFE
+from tests.support.console import an_owner
 from tests.support.house import House, a_house, an_app
 
 TOKEN = "a-token-of-the-tests"
@@ -125,3 +127,16 @@ def test_doctor_all_names_what_is_wrong_with_whom(ctx, house, clock):
     assert "1 wait (oldest 20 min)" in checks["lag"].text
     assert checks["stopped"].health is Health.FAULT
     assert "BadCertificate" in checks["stopped"].text
+
+
+def test_a_members_page_says_when_the_next_update_comes_and_why(ctx, house, clock):
+    furnish(ctx, house)
+    app = an_app(ctx)
+    owner = an_owner(app, ctx, CAFE.id)
+    owner.get("/console/members")
+    link = re.search(r'href="(/console/members/\d+)"', owner.page)[1]
+
+    owner.get(link)
+
+    assert "Next update" in owner.page
+    assert "because sending to this wallet has stopped" in owner.page

@@ -22,7 +22,8 @@ import requests
 from bench.row import Row
 from common.clock import SystemClock
 from common.ids import new_id
-from delivery.google_client import INSTALLATION, KEY_COLUMN, GoogleClient
+from delivery.google_client import GoogleClient
+from delivery.google_door import INSTALLATION, KEY_COLUMN
 from delivery.outcomes import Outcome
 from delivery.settings import DeliverySettings
 from signing.keyring import create_keyring, load_keyring

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import click
 
-from regulars.commands import backup, cards, checks, keys, ledger, members, setup, wallets
+from regulars.commands import (
+    backup,
+    cards,
+    checks,
+    google_callbacks,
+    keys,
+    ledger,
+    members,
+    setup,
+    wallets,
+)
 from regulars.commands import processes as processes_commands
 from regulars.commands.usage import AnsweringGroup
 
@@ -25,7 +35,18 @@ def main() -> None:
     """
 
 
-for module in (setup, processes_commands, wallets, cards, members, ledger, checks, keys, backup):
+for module in (
+    setup,
+    processes_commands,
+    wallets,
+    google_callbacks,
+    cards,
+    members,
+    ledger,
+    checks,
+    keys,
+    backup,
+):
     for command in module.COMMANDS:
         main.add_command(command)
 

@@ -51,6 +51,11 @@ class CallbackRefused(NotAllowed):
 
     code = "callback_refused"
 
+    def __init__(self, why: str = "") -> None:
+        super().__init__()
+        # For who runs the machine; whoever posted is told nothing.
+        self.why = why
+
 
 class UnknownRootKey(CallbackRefused):
     """No root key we hold signed this message's intermediate key."""
@@ -97,12 +102,12 @@ def verify_callback(
     now_ms = to_micros(now) // 1000
     envelope = _object(body, limit=CALLBACK_BYTES_MAX)
     if set(envelope) != _MEMBERS or envelope["protocolVersion"] != _PROTOCOL:
-        raise CallbackRefused
+        raise CallbackRefused("its members or its protocol are others")
     signed_message = _text(envelope["signedMessage"])
     intermediate = _intermediate_key(envelope["intermediateSigningKey"], root_keys, now_ms=now_ms)
     signed = _chunks(_SENDER, issuer_id, _PROTOCOL, signed_message)
     if not _verifies(intermediate, _base64(envelope["signature"]), signed):
-        raise CallbackRefused
+        raise CallbackRefused("its signature does not fit the message and this issuer")
     return _message(signed_message, issuer_id=issuer_id, now_ms=now_ms)
 
 
@@ -110,19 +115,19 @@ def _intermediate_key(
     value: object, root_keys: Iterable[Mapping[str, Any]], *, now_ms: int
 ) -> ec.EllipticCurvePublicKey:
     if not isinstance(value, dict) or set(value) != {"signedKey", "signatures"}:
-        raise CallbackRefused
+        raise CallbackRefused("its intermediate key has another shape")
     signed_key, signatures = _text(value["signedKey"]), value["signatures"]
     if not isinstance(signatures, list) or not 0 < len(signatures) <= SIGNATURES_MAX:
-        raise CallbackRefused
+        raise CallbackRefused("its intermediate key is not signed")
     candidates = [_base64(signature) for signature in signatures]
     signed = _chunks(_SENDER, _PROTOCOL, signed_key)
     roots = _usable_roots(root_keys, now_ms=now_ms)
     if not any(_verifies(root, one, signed) for root in roots for one in candidates):
-        raise UnknownRootKey
+        raise UnknownRootKey("no root key that counts now signed its intermediate key")
     described = _object(signed_key.encode(), limit=CALLBACK_BYTES_MAX)
     key = _public_key(described.get("keyValue"))
     if key is None or _millis(described.get("keyExpiration")) <= now_ms:
-        raise CallbackRefused
+        raise CallbackRefused("its intermediate key has ended or is damaged")
     return key
 
 
@@ -143,8 +148,12 @@ def _message(signed_message: str, *, issuer_id: str, now_ms: int) -> CallbackMes
     class_id, object_id = _text(message.get("classId")), _text(message.get("objectId"))
     ours = all(one.startswith(f"{issuer_id}.") for one in (class_id, object_id))
     nonce, count = _text(message.get("nonce")), message.get("count", 1)
-    if expires_ms <= now_ms or not ours or not 0 < len(nonce) <= NONCE_LENGTH_MAX:
-        raise CallbackRefused
+    if expires_ms <= now_ms:
+        raise CallbackRefused("its time is over (expTimeMillis)")
+    if not ours:
+        raise CallbackRefused("its class or object is another issuer's")
+    if not 0 < len(nonce) <= NONCE_LENGTH_MAX:
+        raise CallbackRefused("it has no usable nonce")
     return CallbackMessage(
         class_id=class_id,
         object_id=object_id,
@@ -186,9 +195,9 @@ def _object(data: bytes, *, limit: int) -> dict[str, Any]:
     try:
         value = json.loads(data.decode(), object_pairs_hook=_once) if len(data) <= limit else None
     except (ValueError, RecursionError) as error:
-        raise CallbackRefused from error
+        raise CallbackRefused("it is no JSON object") from error
     if not isinstance(value, dict):
-        raise CallbackRefused
+        raise CallbackRefused("it is no JSON object, or too large")
     return value
 
 
@@ -203,7 +212,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _text(value: object) -> str:
     # A lone surrogate has no UTF-8 form, so nobody can have signed it.
     if not isinstance(value, str) or any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise CallbackRefused
+        raise CallbackRefused("a member is no text")
     return value
 
 
@@ -211,7 +220,7 @@ def _base64(value: object) -> bytes:
     try:
         return base64.b64decode(_text(value), validate=True)
     except ValueError as error:
-        raise CallbackRefused from error
+        raise CallbackRefused("a signature is no base64") from error
 
 
 def _millis(value: object) -> int:

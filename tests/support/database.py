@@ -12,6 +12,8 @@ import contextlib
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -25,9 +27,11 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from storage.engine import Database, DatabaseSettings
+from tests.support.undertaker import bury
 
 ROLE = "regulars"
 FOLDER = "regulars-pg-"
+ROOT = Path(__file__).resolve().parents[2]
 # What a test server may save: its data need not outlive a power cut.
 QUICK = """
 fsync = off
@@ -39,6 +43,8 @@ autovacuum = off
 """
 
 Fill = Callable[[Database], None]
+# They outlive this process, so nobody waits for them.
+_watchers: list[subprocess.Popen[bytes]] = []
 
 
 class SqliteTemplates:
@@ -141,9 +147,23 @@ def shared_folder() -> Path:
     It is named after the run's first process, so that a later run can tell a killed one's.
     """
     is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{os.getppid() if is_worker else os.getpid()}"
-    folder.mkdir(exist_ok=True)
+    owner = os.getppid() if is_worker else os.getpid()
+    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{owner}"
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        _watch(owner, folder)
     return folder
+
+
+def _watch(owner: int, folder: Path) -> None:
+    """Have the server ended when this run is killed, and not only by the next run."""
+    command = [sys.executable, "-m", "tests.support.undertaker", str(owner), str(folder)]
+    quiet = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    _watchers.append(subprocess.Popen(command, cwd=ROOT, start_new_session=True, **quiet))
 
 
 def remove_orphans() -> None:
@@ -151,11 +171,7 @@ def remove_orphans() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         owner = folder.name.removeprefix(FOLDER)
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            with contextlib.suppress(OSError, ValueError, psutil.Error):
-                pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-                if str(folder) in " ".join(psutil.Process(pid).cmdline()):
-                    psutil.Process(pid).kill()
-            shutil.rmtree(folder, ignore_errors=True)
+            bury(folder)
 
 
 def start_postgresql(folder: Path) -> Any:

@@ -64,13 +64,14 @@ def install_certificate(
     def action(work: UnitOfWork) -> InstalledCertificate:
         current = work.passes.current_pass_type()
         same = current is not None and _is_same(current, checked)
-        if current is not None and not same and not current.sandbox and not new_pass_type:
+        # Cards of an earlier pass type are still out there, and its certificate ends too.
+        renewed = current if same else _earlier(work, checked)
+        if current is not None and not renewed and not current.sandbox and not new_pass_type:
             raise Conflict(_wrong_type(current, checked))
-        pass_type_id = (
-            current.id
-            if current is not None and same
-            else _open_pass_type(work, checked, sandbox=sandbox)
-        )
+        if renewed is not None and (same or not (new_pass_type or _is_sandbox(current))):
+            pass_type_id = renewed.id
+        else:
+            pass_type_id = _open_pass_type(work, checked, sandbox=sandbox)
         _refuse_twice(work, pass_type_id, checked)
         work.passes.add_certificate(_record(ctx, merchant_id, pass_type_id, checked))
         waiting = work.apple_keys.request_of(public_sha256(material.leaf))
@@ -84,7 +85,7 @@ def install_certificate(
             subject_id=pass_type_id,
             detail={"serial": checked.serial_hex, "ends": checked.not_after.isoformat()},
         )
-        return _installed(checked, replaced=same, adopted=adopted)
+        return _installed(checked, replaced=renewed is not None, adopted=adopted)
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
@@ -92,6 +93,15 @@ def install_certificate(
 def _refuse_twice(work: UnitOfWork, pass_type_id: int, checked: PassCertificate) -> None:
     if any(c.serial_hex == checked.serial_hex for c in work.passes.certificates(pass_type_id)):
         raise Conflict(_("This certificate is installed already. Nothing was changed."))
+
+
+def _earlier(work: UnitOfWork, checked: PassCertificate) -> PassType | None:
+    known = work.passes.pass_type_by_identifier(checked.pass_type_identifier)
+    return known if known is not None and _is_same(known, checked) else None
+
+
+def _is_sandbox(current: PassType | None) -> bool:
+    return current is None or current.sandbox
 
 
 def _is_same(current: PassType, checked: PassCertificate) -> bool:

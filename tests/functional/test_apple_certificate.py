@@ -278,6 +278,18 @@ def test_several_pass_types_and_teams_live_in_one_installation(ctx, house, middl
     ]
 
 
+def test_an_earlier_pass_type_is_renewed_and_the_current_one_stays(ctx, house, middle):
+    renewed(ctx, middle)
+    key, later = rsa_key(), rsa_key()
+    second = p12(key, middle.pass_leaf(key, uid="pass.test.second", ou="SECONDTEAM"))
+    upload(ctx, middle, second, new_pass_type=True, fields={"password": "secret"})
+
+    upload(ctx, middle, p12(later, middle.pass_leaf(later)), fields={"password": "secret"})
+
+    current = [one.identifier for one in pass_type_lines(ctx, CAFE.id) if one.current]
+    assert current == ["pass.test.second"]
+
+
 def test_without_any_valid_certificate_nothing_is_signed(ctx, house, middle, clock):
     member = house.enrol(name="Ada")
     renewed(ctx, middle, days=5)

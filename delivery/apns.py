@@ -64,11 +64,14 @@ _CERTIFICATE_ALERTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """One push: where to, and as whom. Neither token nor identity shows in a repr."""
+    """One push: where to, and as whom. Neither token nor identity shows in a repr.
+
+    `identity` is the certificate with its key, or the team's bearer token in their place.
+    """
 
     push_token: str = field(repr=False)
     topic: str
-    identity: tuple[bytes, bytes] = field(repr=False)
+    identity: tuple[bytes, bytes] | str = field(repr=False)
 
 
 class PushClient:
@@ -141,7 +144,10 @@ class PushClient:
             "content-type: application/json",
             "expect:",
         ]
-        certificate, key = push.identity
+        if settings.apns_priority is not None:
+            headers.append(f"apns-priority: {settings.apns_priority}")
+        if isinstance(push.identity, str):
+            headers.append(f"authorization: bearer {push.identity}")
         options: dict[int, Any] = {
             pycurl.URL: f"{settings.apns_url}/3/device/{quote(push.push_token, safe='')}",
             pycurl.POST: 1,
@@ -149,10 +155,7 @@ class PushClient:
             pycurl.HTTPHEADER: headers,
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,
             pycurl.PIPEWAIT: 1,
-            pycurl.SSLCERT_BLOB: certificate,
-            pycurl.SSLCERTTYPE: "PEM",
-            pycurl.SSLKEY_BLOB: key,
-            pycurl.SSLKEYTYPE: "PEM",
+            **_client_certificate(push.identity),
             pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
             pycurl.SSL_VERIFYPEER: 1,
             pycurl.SSL_VERIFYHOST: 2,
@@ -214,6 +217,18 @@ class _Call:
             outcome=Outcome.BREAKER if refused else Outcome.TEMPORARY,
             reason="certificate_refused" if refused else f"curl_{code}",
         )
+
+
+def _client_certificate(identity: tuple[bytes, bytes] | str) -> dict[int, Any]:
+    if isinstance(identity, str):
+        return {}
+    certificate, key = identity
+    return {
+        pycurl.SSLCERT_BLOB: certificate,
+        pycurl.SSLCERTTYPE: "PEM",
+        pycurl.SSLKEY_BLOB: key,
+        pycurl.SSLKEYTYPE: "PEM",
+    }
 
 
 def _new_multi() -> Any:

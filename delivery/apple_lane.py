@@ -17,10 +17,12 @@ from delivery import pace, retry
 from delivery.apns import Push, PushClient
 from delivery.desk import Desk
 from delivery.outcomes import Answer, Outcome
+from delivery.provider_tokens import ProviderTokens
 from delivery.stamps import Stamped, stamp_cards
 from signing.apple_certificates import curl_identity, load_pass_certificate
 from signing.sealing import unseal
 from storage import claims as settle
+from storage.apple_keys import ApplePushKey
 from storage.breakers import Breakers
 from storage.claims import Claim, Claims, Settlement
 from storage.devices import Devices, PushTarget
@@ -80,6 +82,7 @@ class AppleLane:
         self._desk = desk
         self._client: Pusher = client or PushClient(desk.settings, clock=desk.clock)
         self._identities: dict[int, tuple[bytes, bytes]] = {}
+        self._tokens = ProviderTokens()
 
     def close(self) -> None:
         self._client.close()
@@ -170,6 +173,9 @@ class AppleLane:
     def _push(self, work: UnitOfWork, target: PushTarget, merchant_id: int) -> Push | Answer:
         """The push, or why the merchant cannot push."""
         pass_type = work.passes.pass_type(target.device.pass_type_id)
+        push_key = work.apple_keys.push_key_of(pass_type.team_identifier)
+        if push_key is not None:
+            return self._push_with_key(target, pass_type.identifier, push_key, merchant_id)
         certificate = work.passes.newest_certificate(pass_type.id)
         if certificate is None:
             return Answer(outcome=Outcome.BREAKER, reason=NO_CERTIFICATE)
@@ -182,6 +188,15 @@ class AppleLane:
         return Push(
             push_token=target.device.push_token, topic=pass_type.identifier, identity=identity
         )
+
+    def _push_with_key(
+        self, target: PushTarget, topic: str, key: ApplePushKey, merchant_id: int
+    ) -> Push | Answer:
+        try:
+            token = self._tokens.token(self._desk, key, merchant_id)
+        except WalletError as error:
+            return Answer(outcome=Outcome.BREAKER, reason=error.code)
+        return Push(push_token=target.device.push_token, topic=topic, identity=token)
 
     def _identity(self, certificate: AppleCertificate, merchant_id: int) -> tuple[bytes, bytes]:
         kept = self._identities.get(certificate.id)

@@ -52,6 +52,7 @@ class DeliverySettings:
     connect_timeout_s: float = 4.0
     request_timeout_s: float = 8.0
     apns_expiration: timedelta = timedelta(days=7)
+    apns_priority: int | None = None  # the service takes 10 when none is told
     google_requests_per_s: float = 20.0
     google_notifications_per_day: int = 3
     google_batch: int = 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,6 +124,8 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
     return DeliverySettings(
         apns_url=environment.apns_url,
         apns_ca_file=environment.apns_ca,
+        apns_expiration=timedelta(days=environment.apns_expiration_days),
+        apns_priority=environment.apns_priority,
         google_api_url=environment.google_api_url,
         google_requests_per_s=environment.google_requests_per_s,
         google_batch=environment.google_batch,

@@ -57,6 +57,12 @@ class Environment(BaseSettings):
     apns_ca: Path | None = Field(
         default=None, description="PEM file of the roots the push server may chain to."
     )
+    apns_expiration_days: int = Field(
+        default=7, ge=0, le=30, description="How long Apple keeps a push for a phone that is off."
+    )
+    apns_priority: int | None = Field(
+        default=None, description="Priority of pushes, `5` or `10`; Apple takes 10 when absent."
+    )
     apple_root: Path | None = Field(
         default=None, description="PEM file of the root that pass certificates must chain to."
     )
@@ -111,6 +117,13 @@ class Environment(BaseSettings):
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         return None if value is None else check_address(value)
+
+    @field_validator("apns_priority")
+    @classmethod
+    def _is_priority(cls, value: int | None) -> int | None:
+        if value not in {None, 1, 5, 10}:
+            raise ValueError("it is 1, 5 or 10")
+        return value
 
     @field_validator("apns_ca", "apple_root")
     @classmethod

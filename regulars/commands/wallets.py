@@ -13,6 +13,7 @@ from common.actor import SYSTEM
 from common.errors import InvalidInput, WalletError
 from loyalty.adopt_google import Adoption, adopt_google_objects
 from loyalty.apple_certificate import InstalledCertificate
+from loyalty.apple_push_key import install_push_key, remove_push_key
 from loyalty.apple_request import CertificateUpload, install_upload, request_certificate
 from loyalty.google_account import install_google_account
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
@@ -157,6 +158,42 @@ def _certificate_lines(done: InstalledCertificate) -> list[str]:
     ]
 
 
+@click.command("apple-push-key")
+@click.argument("file", type=_FILE, required=False)
+@click.option("--team", required=True, help="The team id of the pass types it pushes for.")
+@click.option("--key-id", help="The key id that Apple shows beside the key.")
+@click.option("--remove", is_flag=True, help="Push with the certificate again.")
+@merchant_option
+@framed
+def apple_push_key(
+    desk: Desk,
+    *,
+    file: Path | None,
+    team: str,
+    key_id: str | None,
+    remove: bool,
+    merchant: str | None,
+) -> None:
+    """Push with the team's key FILE.p8 in place of the certificate, which still signs."""
+    if remove == (file is not None and key_id is not None):
+        raise click.UsageError("Give FILE.p8 with --key-id, or --remove.")
+    installation = desk.open()
+    shop = chosen(installation, merchant)
+    if file is None or key_id is None:
+        remove_push_key(installation.loyalty, shop.id, team_identifier=team, actor=SYSTEM)
+        desk.console.show({"team": team, "key": None}, f"Team {team} pushes with its certificate.")
+        return
+    install_push_key(
+        installation.loyalty,
+        shop.id,
+        _read(file),
+        key_identifier=key_id,
+        team_identifier=team,
+        actor=SYSTEM,
+    )
+    desk.console.show({"team": team, "key": key_id}, f"Team {team} pushes with key {key_id}.")
+
+
 @click.command("google-account")
 @click.argument("file", type=_FILE)
 @click.option("--issuer", required=True, help="The issuer id of the Google Pay & Wallet console.")
@@ -198,4 +235,4 @@ def google_adopt(desk: Desk, file: Path, *, merchant: str | None) -> None:
     desk.console.show({"adopted": changed}, f"{changed} card(s) at Google are now ours to update.")
 
 
-COMMANDS = (apple_request, apple_certificate, google_account, google_adopt)
+COMMANDS = (apple_request, apple_certificate, apple_push_key, google_account, google_adopt)

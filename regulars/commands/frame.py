@@ -29,7 +29,12 @@ class Desk:
 
     def open(self) -> Installation:
         """The installation, with a running sandbox's addresses where none are set."""
-        return open_installation(with_running_sandbox(self.settings))
+        try:
+            return open_installation(with_running_sandbox(self.settings))
+        except Unavailable as error:
+            raise Unavailable(
+                "The database does not answer. Start it, or mend REGULARS_DATABASE_URL."
+            ) from error
 
 
 def framed(function: Callable[..., int | None]) -> Callable[..., None]:

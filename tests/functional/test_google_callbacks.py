@@ -44,7 +44,7 @@ def test_a_message_sent_twice_counts_once_and_a_forged_one_not_at_all(world: Wor
     world.sandbox.faults(callbacks={"kind": "forge", "count": 1})
     after = world.sandbox.last_event()
     remove(world, card)
-    sent = world.sandbox.wait_for_kind("callback.sent", after=after)
+    sent = world.sandbox.wait_for_kind("callback.sent", after=after, event="del")
     assert sent["status"] == 403
     assert holding(world, card).deletes == 0
 

@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from common.crockford import encode
 from common.errors import NotAllowed
 from common.i18n import gettext as _
+from web.errors import RequestRefused
 from web.services import services
 
 FORM_BYTES_MAX: Final = 64 * 1024
@@ -146,11 +146,16 @@ def _check_host() -> None:
         host = urlsplit(f"//{request.environ.get('HTTP_HOST', '')}")
         name, _port = (host.hostname or "").rstrip("."), host.port
     except ValueError as error:
-        raise BadRequest(_("This address is not served here.")) from error
+        raise _unknown_host() from error
     known = {settings.public_host, *settings.trusted_hosts} | LOOPBACK_HOSTS
     if name in known or (settings.insecure_lan and _is_private_address(name)):
         return
-    raise BadRequest(_("This address is not served here."))
+    raise _unknown_host()
+
+
+def _unknown_host() -> RequestRefused:
+    sentence = _("Nothing is served at this address. Use the one that Regulars was set up with.")
+    return RequestRefused(sentence, status=400)
 
 
 def _check_connection() -> None:

@@ -24,10 +24,11 @@ from common.i18n import gettext as _
 from common.money import parse_amount
 from loyalty.balance import CardState, card_state
 from loyalty.earn import EarnRequest, earn
-from loyalty.find_member import FoundBy, FoundMember, UnknownCard, find_members
+from loyalty.find_member import FoundBy, FoundMember, find_members
 from loyalty.redeem import RedeemRequest, redeem
 from loyalty.results import OperationResult
 from loyalty.reverse import OWN_UNDO_WINDOW, ReverseRequest, reverse
+from loyalty.rotating_code import UnknownCard
 from loyalty.staff_session import TillSession, approve_by_manager
 from loyalty.tokens import new_token
 from web.errors import answer, wants_json

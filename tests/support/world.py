@@ -183,10 +183,13 @@ class World:
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Every delivery row, for a test to look at."""
+        return self._rows("select * from delivery order by id")
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
         with self.database.connection(writing=False) as connection:
             if not self.database.is_sqlite:
                 connection.exec_driver_sql("select set_config('regulars.merchant', '*', true)")
-            rows = connection.exec_driver_sql("select * from delivery order by id")
+            rows = connection.exec_driver_sql(query)
             return [dict(row._mapping) for row in rows]
 
     def behind(self) -> list[dict[str, Any]]:
@@ -201,6 +204,10 @@ class World:
                 return found
             threading.Event().wait(0.01)
         raise AssertionError(f"still not after {timeout_s} s; rows: {self.deliveries()}")
+
+    def publishing_done(self) -> None:
+        """Wait until a worker has carried every publication to the cards there are."""
+        self.wait_until(lambda: not self._rows("select 1 from mass_change where done_at is null"))
 
     def settled(self) -> None:
         """Wait until no target is behind."""

@@ -72,7 +72,7 @@ def install_certificate(
             pass_type_id = renewed.id
         else:
             pass_type_id = _open_pass_type(work, checked, sandbox=sandbox)
-        _refuse_twice(work, pass_type_id, checked)
+        _forget_same(work, pass_type_id, checked)
         work.passes.add_certificate(_record(ctx, merchant_id, pass_type_id, checked))
         waiting = work.apple_keys.request_of(public_sha256(material.leaf))
         if waiting is not None:
@@ -90,9 +90,11 @@ def install_certificate(
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
 
-def _refuse_twice(work: UnitOfWork, pass_type_id: int, checked: PassCertificate) -> None:
-    if any(c.serial_hex == checked.serial_hex for c in work.passes.certificates(pass_type_id)):
-        raise Conflict(_("This certificate is installed already. Nothing was changed."))
+def _forget_same(work: UnitOfWork, pass_type_id: int, checked: PassCertificate) -> None:
+    """One certificate handed in twice stands once, as the newest: that is how one goes back."""
+    for known in work.passes.certificates(pass_type_id):
+        if known.certificate_pem == checked.certificate_pem:
+            work.passes.drop_certificate(known.id)
 
 
 def _earlier(work: UnitOfWork, checked: PassCertificate) -> PassType | None:

@@ -138,7 +138,7 @@ def install_upload(
     Raises:
         InvalidInput: a file is not what it should be, or the key is not known here.
         InvalidInputs: the certificate, its key or its chain is wrong; every fault is told.
-        Conflict: it belongs to another pass type, team or merchant, or is installed already.
+        Conflict: it belongs to another pass type, team or merchant.
     """
     material = _material(ctx, merchant_id, upload)
     if upload.intermediate:

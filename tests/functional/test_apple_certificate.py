@@ -244,13 +244,19 @@ def test_a_wrong_renewal_leaves_the_running_one_untouched(ctx, house, middle, op
     assert [one.id for one in waiting_requests(ctx, CAFE.id)] == [asked.id]
 
 
-def test_the_same_certificate_twice_is_told(ctx, house, middle):
+def test_the_same_certificate_twice_stands_once_and_signs_again(ctx, house, middle):
+    member = house.enrol(name="Ada")
     key = rsa_key()
     data = p12(key, middle.pass_leaf(key))
     upload(ctx, middle, data, fields={"password": "secret"})
+    first = signer_of(house, member)
+    renewed(ctx, middle, days=385)
+    assert signer_of(house, member) != first
 
-    with pytest.raises(Conflict, match="installed already"):
-        upload(ctx, middle, data, fields={"password": "secret"})
+    upload(ctx, middle, data, fields={"password": "secret"})
+
+    assert signer_of(house, member) == first
+    assert len(pass_type_lines(ctx, CAFE.id)[0].certificates) == 2
 
 
 def test_several_pass_types_and_teams_live_in_one_installation(ctx, house, middle, clock):

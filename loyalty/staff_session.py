@@ -22,6 +22,7 @@ from common.actor import Actor, ActorKind
 from common.errors import InvalidInput, NotFound, NotSignedIn, TooMany
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.posting import MerchantSuspended
 from loyalty.staff import PIN_PURPOSE, STAFF_MAX, refuse_taken_pin
 from signing.passwords import hash_pin, pin_complaint, verify_pin
 from signing.tokens import token_hash
@@ -113,7 +114,8 @@ def till_session(ctx: Loyalty, token: str) -> TillSession:
     """The paired device of a cookie's value, with whoever is still at it.
 
     Raises:
-        NotPaired: no such session, it ended, its till was revoked, or the merchant is suspended.
+        NotPaired: no such session, it ended, or its till was revoked.
+        MerchantSuspended: nothing moves at this shop until it is active again.
     """
     with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
         session = work.sessions.by_hash(token_hash(token)) if token else None
@@ -253,8 +255,12 @@ def _refuse() -> NoReturn:
 def _described(work: UnitOfWork, session: Session) -> TillSession:
     merchant = work.merchants.get()
     till = work.places.till(session.till_id or 0)
-    if till.revoked_at is not None or merchant.status != "active":
+    if till.revoked_at is not None:
         _refuse()
+    if merchant.status != "active":
+        raise MerchantSuspended(
+            _("This shop is suspended; cards cannot move until it is active again.")
+        )
     location = work.places.get(till.location_id)
     staff = _present_staff(work, session)
     return TillSession(

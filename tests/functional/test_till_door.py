@@ -275,3 +275,17 @@ def test_the_tills_cookie_is_out_of_reach_of_scripts_and_other_sites(
     cookie = next(c for c in answer.headers.getlist("Set-Cookie") if "regulars-till" in c)
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+def test_the_till_of_a_suspended_shop_says_so_and_is_no_stranger(
+    till: Browser, house: House
+) -> None:
+    with open_work(house.ctx.database, house.merchant_id, clock=house.clock) as work:
+        work.merchants.set_status("suspended")
+        work.commit()
+
+    till.get("/till")
+
+    assert till.status == 403
+    assert "This shop is suspended" in till.page
+    assert "Make this device a till" not in till.page

@@ -135,10 +135,12 @@ def plan_earn(
 def _earn_by_spend(
     account: Account, terms: PointsTerms, amount_minor: int | None, *, visits: int | None
 ) -> tuple[Earned, Mapping[str, Any]]:
+    if visits is not None:
+        raise InvalidInput(
+            _("This card counts points by the amount of a sale, not stamps."), field="visits"
+        )
     if amount_minor is None:
         raise InvalidInput(_("Enter the amount of the sale."), field="amount")
-    if visits is not None:
-        raise InvalidInput(_("This card counts amounts, not visits."), field="visits")
     earned = rate_spend(terms, carry_minor=account.carry, amount_minor=amount_minor)
     return earned, reasons.spend_reason(terms, earned, counted_minor=amount_minor)
 

@@ -28,7 +28,7 @@ from passes.google_parts import GoogleIdentity, state_digest
 from signing.google_jwt import save_jwt, stored_service_account
 from signing.sealing import unseal
 from storage import claims as settle
-from storage.claims import Claim, Claims
+from storage.claims import Claim, Claims, Settlement
 from storage.deliveries import Channel
 from storage.faces import load_face
 from storage.google_accounts import GoogleAccount
@@ -48,6 +48,7 @@ class _Order:
     account: GoogleAccount
     identity: GoogleIdentity
     pass_id: int
+    programme_id: int
     claim: Claim | None
     is_there: bool
     revision: int
@@ -97,6 +98,7 @@ def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
         account=home.account,
         identity=identity,
         pass_id=card.id,
+        programme_id=card.programme_id,
         claim=claim,
         is_there=not fresh,
         revision=face.wallet_pass.revision,
@@ -129,9 +131,15 @@ def _send(ctx: Loyalty, google: GooglePort, merchant_id: int, order: _Order, cla
         run_work(
             ctx.database,
             merchant_id,
-            lambda work: Claims(work.scope).settle([outcome]),
+            lambda work: _settle(work, order, outcome),
             clock=ctx.clock,
         )
+
+
+def _settle(work: UnitOfWork, order: _Order, outcome: Settlement) -> None:
+    """Record what became of the card; its class is the worker's to compare and settle, now."""
+    Claims(work.scope).settle([outcome])
+    work.deliveries.hurry(Channel.GOOGLE_CLASS, order.programme_id)
 
 
 def _wait(ctx: Loyalty, merchant_id: int, order: _Order) -> None:

@@ -42,15 +42,24 @@ def open_installation(settings: Settings, *, clock: Clock | None = None) -> Inst
         ConfigurationError: there is nothing yet, the keys are missing, or the database belongs to
             another version; the sentence says what to do.
     """
+    refuse_empty_place(settings)
+    database = Database(DatabaseSettings(url=settings.database_url))
+    check_current(database)
+    return _assemble(settings, database, read_keyring(settings), clock or SystemClock())
+
+
+def refuse_empty_place(settings: Settings) -> None:
+    """Refuse a data folder that `init` never saw: a mistyped one must not become a new shop.
+
+    Raises:
+        ConfigurationError: there is no database file where the settings say.
+    """
     file = settings.database_file
     if file is not None and not file.exists():
         raise ConfigurationError(
             f"There is no installation in {settings.data} yet. "
             "Run `regulars init`, or `regulars init --demo` for a first look."
         )
-    database = Database(DatabaseSettings(url=settings.database_url))
-    check_current(database)
-    return _assemble(settings, database, read_keyring(settings), clock or SystemClock())
 
 
 def create_installation(settings: Settings, *, clock: Clock | None = None) -> Installation:

@@ -125,6 +125,14 @@ class Environment(BaseSettings):
             raise ValueError("it is 1, 5 or 10")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError("must start with postgresql:// or sqlite:///")
+        return value
+
     @field_validator("apns_ca", "apple_root")
     @classmethod
     def _is_pem(cls, value: Path | None) -> Path | None:

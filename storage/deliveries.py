@@ -226,6 +226,25 @@ class Deliveries:
         """The next message about this card, with what it waits for; None when none is due."""
         return next_update(self._scope, pass_id)
 
+    def hurry(self, channel: Channel, target_id: int) -> None:
+        """Bring a target's turn forward to now: what it was to wait for is done.
+
+        A target that waits because a wallet said so keeps its time: Retry-After wins.
+        """
+        table = tables.delivery
+        now = self._scope.clock.now()
+        self._scope.execute(
+            self._scope.update(table)
+            .where(
+                table.c.channel == channel,
+                table.c.target_id == target_id,
+                table.c.due_at > now,
+                table.c.last_error.is_(None),
+            )
+            .values(due_at=now)
+        )
+        self.wake()
+
     def wake(self) -> None:
         """Wake the workers when this transaction commits (SQLite's worker sees the commit)."""
         if self._is_postgresql:

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from loyalty.merchants import list_merchants
-from regulars.commands.frame import Desk, framed
+from regulars.commands.frame import Desk, chosen, framed, merchant_option
 from regulars.doctor import Check, Health, examine
 from regulars.google_doctor import online
 from regulars.merchant_checks import examine_merchants
@@ -17,15 +17,19 @@ EXIT_FAULT: Final = 1
 
 
 @click.command("verify")
+@merchant_option
 @framed
-def verify_command(desk: Desk) -> int:
+def verify_command(desk: Desk, *, merchant: str | None) -> int:
     """Recompute every balance and delivery from the rows; name what does not agree.
 
     Needs no running worker. Exit code 1 when something is wrong; what waits to be delivered is
     counted and is no fault.
     """
-    database = desk.open().database
-    broken, counts = verify(database), count_open(database)
+    installation = desk.open()
+    database = installation.database
+    only = chosen(installation, merchant).id if merchant else None
+    broken = [v for v in verify(database) if only is None or v.merchant_id in {only, None}]
+    counts = count_open(database)
     facts = {
         "ok": not broken,
         "violations": [
@@ -49,8 +53,9 @@ def verify_command(desk: Desk) -> int:
     is_flag=True,
     help="Every merchant in detail: each pass type, what waits and since when, complaints.",
 )
+@merchant_option
 @framed
-def doctor(desk: Desk, *, ask: bool, whole: bool) -> int:
+def doctor(desk: Desk, *, ask: bool, whole: bool, merchant: str | None) -> int:
     """Look at certificate, Google account, database, public address, clock and worker.
 
     Exit code 1 when something is broken; a warning alone is no fault.
@@ -62,6 +67,9 @@ def doctor(desk: Desk, *, ask: bool, whole: bool) -> int:
     if ask:
         shops = list_merchants(installation.loyalty)
         checks += [check for shop in shops for check in online(installation, shop)]
+    if merchant is not None:
+        slug = chosen(installation, merchant).slug
+        checks = [check for check in checks if check.merchant in {slug, ""}]
     facts = {
         "ok": all(check.health is not Health.FAULT for check in checks),
         "checks": [

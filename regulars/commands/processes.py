@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from regulars.installation import (
     create_installation,
     open_installation,
     public_url,
+    refuse_empty_place,
     write_sandbox_addresses,
 )
 from regulars.locks import alone
@@ -61,6 +63,7 @@ def serve(
 
     Both are started again when they end by themselves, and drained on SIGTERM within 10 seconds.
     """
+    refuse_empty_place(desk.settings)
     ports = (sandbox_port, push_port) if sandbox else None
     with only_one(desk.settings.data), _sandbox(desk, ports=ports) as phones:
         settings = desk.settings
@@ -170,9 +173,12 @@ def _refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+                mend = "Stop what uses it, or choose another with --port."
+            else:
+                mend = "Give an address of this machine with --host, like 127.0.0.1."
             raise Conflict(
-                f"Port {port} on {host} cannot be had ({error.strerror}). "
-                "Stop what uses it, or choose another with --port."
+                f"Port {port} on {host} cannot be had ({error.strerror}). {mend}"
             ) from error
 
 

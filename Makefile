@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
 PORT ?= 8000
+# Many tests wait for sockets, so a few more workers than cores are busy.
+WORKERS ?= 3
 ROOMS := common ledger passes signing storage loyalty delivery web regulars sandbox
 
 .PHONY: help setup run test lint format types test-fast bench screens lock clean messages reference wheel
@@ -21,7 +23,7 @@ run: $(STAMPS)/sandbox ## Start the whole loop with pretend phones; from nothing
 	@exec $(BIN)/regulars serve --sandbox --port $(PORT)
 
 test: $(STAMPS)/dev lint ## Check everything, from nothing: lint, types, then all tests on both databases
-	@bin/with-browser $(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	@bin/with-browser $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: $(STAMPS)/dev ## Unit tests only: no database, no socket
 	@$(BIN)/pytest tests/unit $(ARGS)

@@ -23,7 +23,7 @@ run: $(STAMPS)/sandbox ## Start the whole loop with pretend phones; from nothing
 	@exec $(BIN)/regulars serve --sandbox --port $(PORT)
 
 test: $(STAMPS)/dev lint ## Check everything, from nothing: lint, types, then all tests on both databases
-	@bin/with-browser $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@bin/with-tools $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: $(STAMPS)/dev ## Unit tests only: no database, no socket
 	@$(BIN)/pytest tests/unit $(ARGS)
@@ -42,7 +42,7 @@ bench: $(STAMPS)/dev ## Measure: ratios against a baseline in the same run
 	$(BIN)/python -m bench
 
 screens: $(STAMPS)/dev ## Take a picture of every page: phone and desktop, light and dark
-	bin/with-browser $(BIN)/python -m bench.screens
+	bin/with-tools $(BIN)/python -m bench.screens
 
 reference: $(STAMPS)/dev ## Write the pages of docs/reference that the code can tell
 	$(BIN)/python bin/write-reference

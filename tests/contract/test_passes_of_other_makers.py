@@ -88,7 +88,7 @@ def zipped(files, manifest, signature, *, folders):
 
 
 def judged(apple, data):
-    found = inspect_pass(data, roots=TrustedRoots(operator=apple.root_pem), now=NOW)
+    found = inspect_pass(data, roots=TrustedRoots(operator=apple.root_pem), now=datetime.now(UTC))
     return {(one.code, one.severity) for one in found}
 
 

@@ -50,6 +50,10 @@ def test_a_sale_shows_on_the_phone_by_itself(world: World) -> None:
 
 
 def test_registering_costs_no_push(world: World) -> None:
+    # A publication that reaches the card after it joined would be a push of its own.
+    world.start_worker()
+    world.publishing_done()
+    world.stop_workers()
     card = world.join()
     after = world.sandbox.last_event()
     world.put_on_iphone(card)

@@ -24,6 +24,9 @@ from storage.tables import APPEND_ONLY, MERCHANT_TABLES, metadata
 from storage.verify_cards import CARD_RULES, COUNTS
 from storage.verify_ledger import LEDGER_RULES
 
+DAMAGE: Final = ("malformed", "not a database")
+"""SQLite's words for a file that is no longer what it wrote."""
+
 FINDINGS_MAX: Final = 100
 """Findings told of one rule: more of them say no more."""
 
@@ -44,6 +47,15 @@ def verify(database: Database) -> list[Violation]:
     Raises:
         Unavailable: the database is away.
     """
+    try:
+        return _verify(database)
+    except DatabaseError as error:
+        if not database.is_sqlite or not any(word in str(error.orig) for word in DAMAGE):
+            raise
+        return [_damaged_file(str(error.orig))]  # it cannot even be opened
+
+
+def _verify(database: Database) -> list[Violation]:
     with database.snapshot() as connection:
         see_everyone(connection)
         damage = list(_damage(connection))
@@ -123,8 +135,12 @@ def _damage(connection: Connection) -> Iterator[Violation]:
         lines = [str(error.orig)]
     for line in lines:
         if line != "ok":
-            what = f"the database file is damaged, restore a backup: {line}"
-            yield Violation(rule="guard.file", what=what, merchant_id=None, ids=())
+            yield _damaged_file(line)
+
+
+def _damaged_file(line: str) -> Violation:
+    what = f"the database file is damaged, restore a backup: {line}"
+    return Violation(rule="guard.file", what=what, merchant_id=None, ids=())
 
 
 def _missing_guards(connection: Connection) -> Iterator[Violation]:

@@ -8,7 +8,6 @@ halves are left where the sandbox looks for them (`<data>.sandbox`).
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +32,7 @@ from regulars.installation import Installation, create_installation, public_url
 from regulars.settings import Settings
 from regulars.shop import first_terms
 from signing.apple_certificates import read_pem
+from signing.passwords import random_pin
 from signing.sandbox_chain import make_sandbox_apple, make_sandbox_service_account
 
 DEMO: Final = "demo"
@@ -41,7 +41,6 @@ DEMO_STAFF: Final = "Robin"
 SANDBOX_ISSUER: Final = "3388000000000000001"
 SANDBOX_TOKEN_URI: Final = "http://127.0.0.1:8471/token"  # noqa: S105 - an address
 PIN_FILE: Final = "demo.json"
-TRIVIAL_PINS: Final = frozenset({"0000", "1234", "4321"})
 
 
 def make_demo(settings: Settings) -> tuple[dict[str, Any], list[str]]:
@@ -172,16 +171,9 @@ def _add_counter(ctx: Loyalty, merchant_id: int, home: Path) -> None:
         actor=SYSTEM,
     )
     staff_id = add_staff(ctx, merchant_id, name=DEMO_STAFF, role="staff", actor=SYSTEM)
-    pin = _new_pin()
+    pin = random_pin()
     set_pin(ctx, merchant_id, staff_id, pin, actor=SYSTEM)
     add_till(ctx, merchant_id, location_id=location_id, name="Till 1", actor=SYSTEM)
     path = home / PIN_FILE
     path.touch(mode=0o600)
     path.write_text(json.dumps({"staff_pin": pin}), encoding="utf-8")
-
-
-def _new_pin() -> str:
-    while True:
-        pin = f"{secrets.randbelow(10_000):04d}"
-        if pin not in TRIVIAL_PINS and len(set(pin)) > 2:  # noqa: PLR2004 - three digits differ
-            return pin

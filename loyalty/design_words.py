@@ -26,24 +26,9 @@ from passes.apple_options import (
     Moment,
     PassStyle,
 )
-from passes.design import Design, StampShape, Texts
+from passes.design import PLAIN_FIELDS, Design, StampShape, Texts
 
-TEXTS: Final = (
-    "programme_name",
-    "organization_name",
-    "background_colour",
-    "foreground_colour",
-    "label_colour",
-    "balance_label",
-    "reward_label",
-    "member_label",
-    "back_text",
-    "website",
-    "phone",
-    "email",
-    "language",
-    "nearby_text",
-)
+TEXTS: Final = PLAIN_FIELDS
 ADVANCED: Final = (
     "stamp_shape",
     "expires_on",

@@ -275,7 +275,7 @@ def _link_complaints(design: Design) -> list[InvalidInput]:
 
 def to_document(design: Design) -> dict[str, Any]:
     """The design as JSON values, the inverse of `from_document`."""
-    plain = {name: getattr(design, name) for name in _PLAIN}
+    plain = {name: getattr(design, name) for name in PLAIN_FIELDS}
     return {
         **plain,
         "images": _references(design.images),
@@ -303,7 +303,7 @@ def from_document(document: Mapping[str, Any]) -> Design:
         for role, sha256 in document.get("source_images", {}).items()
     }
     expires_at = document.get("expires_at")
-    plain = {name: document[name] for name in _PLAIN if name in document}
+    plain = {name: document[name] for name in PLAIN_FIELDS if name in document}
     return Design(
         **plain,
         images=_images(document.get("images", {})),
@@ -337,7 +337,7 @@ def _checked_hash(text: str) -> str:
     return text
 
 
-_PLAIN: Final = (
+PLAIN_FIELDS: Final = (
     "programme_name",
     "organization_name",
     "background_colour",
@@ -353,3 +353,4 @@ _PLAIN: Final = (
     "language",
     "nearby_text",
 )
+"""The fields that stand in a document as they are; the owner's form names them the same."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from sqlalchemy import select
@@ -28,6 +29,7 @@ from storage.tables import metadata
 from storage.unit_of_work import open_work
 from tests.support.console import a_manager, an_owner
 from tests.support.house import PUBLIC_URL, Browser, House, a_house, an_app, at_the_till
+from web.till.session import NAME as TILL_COOKIE
 
 STRANGER, OWNER, MANAGER, STAFF, MEMBER = "stranger", "owner", "manager", "staff", "member"
 ROLES = (STRANGER, OWNER, MANAGER, STAFF, MEMBER)
@@ -35,6 +37,7 @@ CONSOLE = frozenset({OWNER, MANAGER})
 EVERYBODY = frozenset(ROLES)
 NOBODY: frozenset[str] = frozenset()
 NO_TOKEN = "0" * 26
+HOST = urlsplit(PUBLIC_URL).hostname or ""
 # What any request may leave behind: when somebody was seen, and how many tries are left.
 BOOKKEEPING = {"session": {"seen_at", "staff_until"}, "rate_bucket": None}
 
@@ -97,13 +100,17 @@ class Town:
             form_token = _form_token(browser)
         if method not in {"GET", "HEAD"} and token and not row.without_token:
             form["csrf_token"] = form_token
-        return browser.client.open(
+        answer = browser.client.open(
             self.address(endpoint, method, values),
             method=method,
             data=form if method not in {"GET", "HEAD"} else None,
             base_url=PUBLIC_URL,
             headers={"Accept": "text/html", **row.headers},
         )
+        if role != STAFF:
+            # "Use this device as the till" must not make the next row's visitor a till.
+            browser.client.delete_cookie(TILL_COOKIE, domain=HOST)
+        return answer
 
     def address(self, endpoint: str, method: str, values: Mapping[str, Any]) -> str:
         """The path of a route with this shop's ids."""

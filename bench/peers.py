@@ -42,7 +42,7 @@ DETACHED = (PKCS7Options.DetachedSignature, PKCS7Options.Binary)
 
 def run() -> list[Row]:
     """One row per peer."""
-    make_pass, _bare = _contestants()
+    make_pass, _bare, _stages = _contestants()
     apple = make_sandbox_apple(datetime.now(UTC))
     pictures = {name: os.urandom(size) for name, size in PICTURES.items()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

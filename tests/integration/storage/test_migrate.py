@@ -171,12 +171,31 @@ def described(database: Database) -> dict[str, list[str]]:
 
 
 def _sqlite_words(connection: Connection) -> dict[str, list[str]]:
+    """Column by column: the text of a table differs where a later step added one."""
     found: dict[str, list[str]] = {}
-    query = "select tbl_name, sql from sqlite_master where type in ('table', 'index')"
-    for name, statement in connection.execute(text(query)):
+    query = "select type, name, tbl_name, sql from sqlite_master where type in ('table', 'index')"
+    for kind, name, table, statement in connection.execute(text(query)).all():
+        words = found.setdefault(table, [])
+        if kind == "index":
+            words.append(" ".join((statement or name).split()))
+            continue
         for line in (statement or "").splitlines():
-            found.setdefault(name, []).append(" ".join(line.strip(" \t,").split()))
+            if line.strip().startswith("CONSTRAINT"):
+                words.append(_constraint(line))
+        for pragma in ("table_xinfo", "foreign_key_list"):
+            rows = connection.execute(text(f"pragma {pragma}({name})")).mappings()
+            words += [str({k: v for k, v in row.items() if k not in {"cid", "id"}}) for row in rows]
     return found
+
+
+def _constraint(line: str) -> str:
+    """A constraint's own words, without the columns that a later step wrote behind it."""
+    depth = 0
+    for place, letter in enumerate(line):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and depth == 0 and "REFERENCES" not in line[place:]:
+            return " ".join(line[: place + 1].split())
+    return " ".join(line.split())
 
 
 def _postgresql_words(connection: Connection) -> dict[str, list[str]]:

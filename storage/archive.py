@@ -79,7 +79,7 @@ def write_archive(
         InvalidInput: field `file`; nothing can be written there.
         Unavailable: the disk is full or the database is away; no file was made.
     """
-    migrate.check_current(database)
+    migrate.check_exact(database)
     with _appearing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         with database.snapshot() as connection:
             migrate.see_everyone(connection)

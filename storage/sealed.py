@@ -48,6 +48,7 @@ SEALED: Final = (
     ),
     SealedColumn(table=tables.apple_request, column="key_sealed", bound_to="apple_request.key"),
     SealedColumn(table=tables.apple_push_key, column="key_sealed", bound_to="apple_push_key.key"),
+    SealedColumn(table=tables.kept_pass, column="token_sealed", bound_to="kept_pass.token"),
     SealedColumn(table=tables.google_account, column="key_sealed", bound_to="google_account.key"),
     SealedColumn(table=tables.person, column="totp_sealed", bound_to="person.totp"),
     SealedColumn(table=tables.member, column="email_sealed", bound_to="member.email"),

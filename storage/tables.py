@@ -498,6 +498,16 @@ google_holding = Table(
     _to("pass_id", "wallet_pass"),
 )
 
+# What a card keeps that was in phones before Regulars: the proof its phones show, which no update
+# can change, and the address they call, where that is not ours. The id is the card's.
+kept_pass = _merchant_table(
+    "kept_pass",
+    _required("token_sealed", LargeBinary),
+    Column("web_service_url", Text),
+    _time("created_at"),
+    _to("id", "wallet_pass"),
+)
+
 # A phone's Apple Wallet, as it calls itself for one pass type.
 device = _merchant_table(
     "device",

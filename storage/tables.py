@@ -4,8 +4,9 @@ Rules:
 - A merchant's row has the primary key (merchant_id, id); foreign keys carry the merchant, so a row
   of one merchant cannot name a row of another.
 - Ids come from common.ids; moments are microseconds (types.UtcTime); money is minor units.
-- `operation`, `transfer`, `allocation`, `sale`, `sale_line` and `audit_entry` are append-only:
-  triggers made by the first migration refuse UPDATE and DELETE on both engines. They hold no text
+- `operation`, `transfer`, `allocation`, `sale`, `sale_line`, `rating`, `refund`, `coupon_use` and
+  `audit_entry` are append-only:
+  triggers made by the migrations refuse UPDATE and DELETE on both engines. They hold no text
   that a person typed and no contact.
 - Directory tables have no merchant in their key: they give the merchant of an outside name.
 - The migrations in storage/migrations build this; a test holds the two together.
@@ -254,6 +255,9 @@ programme = _merchant_table(
     _required("ask_phone", Text),
     Column("published_at", UtcTime),
     _time("created_at"),
+    # The next version of the terms and when it begins to count, while its notice runs.
+    Column("next_terms_version", Integer),
+    Column("next_terms_at", UtcTime),
     UniqueConstraint("merchant_id", "slug"),
 )
 
@@ -263,8 +267,23 @@ terms = _merchant_table(
     _required("version", Integer),
     _required("document", JsonText),
     _time("created_at"),
+    Column("effective_at", UtcTime),  # null: from the moment it was made
     _to("programme_id", "programme"),
     UniqueConstraint("merchant_id", "programme_id", "version"),
+)
+
+# The rules as the owner edits them; nothing counts by them before they are published.
+terms_draft = Table(
+    "terms_draft",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("programme_id", BigInteger),
+    _required("based_on", Integer),  # the version it was begun from
+    _required("document", JsonText),
+    _time("changed_at"),
+    PrimaryKeyConstraint("merchant_id", "programme_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("programme_id", "programme"),
 )
 
 design = _merchant_table(
@@ -286,9 +305,60 @@ reward = _merchant_table(
     _required("cost", BigInteger),
     _required("active", Boolean),
     _time("created_at"),
+    _required("kind", Text, server_default="product"),
+    Column("unit", Text),  # what `cost` counts; null: the programme's own unit
+    Column("value", BigInteger),  # whole percent, or minor units, as the kind says
+    Column("min_spend_minor", BigInteger),
+    Column("cost_minor", BigInteger),  # what one costs the shop
+    Column("stock", Integer),  # how many there are in all; null: no end
+    Column("per_member", Integer),
+    Column("valid_from", UtcTime),
+    Column("valid_until", UtcTime),
+    Column("tier", Text),  # only for members of this tier or above
+    _required("note", Text, server_default=""),  # the partner, the place, what it is
+    # How many were handed over and stand: what is left of the stock, and a donation's total.
+    _required("used", BigInteger, server_default="0"),
     _to("programme_id", "programme"),
     UniqueConstraint("merchant_id", "programme_id", "slug"),
     CheckConstraint("cost > 0", name="cost"),
+)
+
+# Shown to staff or typed at the till: a discount or a gift that costs the member no unit.
+coupon = _merchant_table(
+    "coupon",
+    _required("programme_id", BigInteger),
+    _required("code", Text),  # upper case
+    _required("name", Text),
+    _required("kind", Text),
+    Column("value", BigInteger),
+    _required("min_spend_minor", BigInteger),
+    Column("cost_minor", BigInteger),
+    Column("valid_from", UtcTime),
+    Column("valid_until", UtcTime),
+    Column("stock", Integer),
+    Column("per_member", Integer),  # 1: once each
+    Column("member_id", BigInteger),  # for this member alone
+    _required("active", Boolean),
+    _required("used", BigInteger),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    UniqueConstraint("merchant_id", "code"),
+)
+
+# The small list of what is sold, for rules by item and for profit.
+item = _merchant_table(
+    "item",
+    _required("code", Text),  # as the source of sales names it
+    _required("name", Text),
+    _required("category", Text),
+    Column("price_minor", BigInteger),
+    Column("cost_minor", BigInteger),
+    _required("own_brand", Boolean),
+    _required("counts", Boolean),  # False: never earns
+    Column("archived_at", UtcTime),
+    _time("created_at"),
+    UniqueConstraint("merchant_id", "code"),
 )
 
 image = Table(
@@ -605,6 +675,59 @@ apple_log = _merchant_table(
     Index(None, "merchant_id", "received_at"),
 )
 
+# --- outbox -----------------------------------------------------------------------------------
+
+# E-mails and Google messages that wait: edge-triggered, each at least once, with a stable id.
+outbox = _merchant_table(
+    "outbox",
+    _required("channel", Text),  # mail | google
+    _required("kind", Text),  # welcome | known | new_card_code | sign_in | alarm | message
+    # Rows of one receiver leave in the order they were written; a hash, never a contact.
+    _required("receiver", LargeBinary),
+    Column("member_id", BigInteger),
+    Column("message_id", BigInteger),
+    Column("payload_sealed", LargeBinary),  # whom and what; gone once it was handed over
+    _required("state", Text),  # open | sent | dead
+    _required("priority", Integer),  # 0 somebody waits for it, 10 many at once
+    _time("due_at"),
+    _time("expires_at"),  # later it is worth nothing
+    Column("lease", Text),
+    Column("lease_until", UtcTime),
+    _required("attempts", Integer),
+    Column("last_error", Text),
+    Column("ended_at", UtcTime),
+    _time("created_at"),
+    CheckConstraint("channel in ('mail', 'google')", name="channel"),
+    CheckConstraint("state in ('open', 'sent', 'dead')", name="state"),
+    Index(
+        "ix_outbox_due",
+        "due_at",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(
+        "ix_outbox_receiver",
+        "merchant_id",
+        "receiver",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(None, "merchant_id", "state", "id"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# Which alarms were told, so that each is told once as long as its cause lasts.
+alarm = Table(
+    "alarm",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("name", Text),  # e.g. `stopped|apple`, `certificate|<pass type id>|30`
+    _time("told_at"),
+    PrimaryKeyConstraint("merchant_id", "name"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
 # --- the ledger -------------------------------------------------------------------------------
 
 sale = _merchant_table(
@@ -623,6 +746,7 @@ sale = _merchant_table(
     _required("discount_minor", BigInteger),
     _required("net_minor", BigInteger),
     _time("created_at"),
+    _required("gift_minor", BigInteger, server_default="0"),  # gift cards sold, in gross
     _to("location_id", "location"),
     _to("till_id", "till"),
     _to("staff_id", "staff"),
@@ -656,6 +780,8 @@ account = _merchant_table(
     _required("balance", BigInteger),
     _required("carry", BigInteger),  # minor units counted and not yet a whole unit
     _required("revision", BigInteger),  # one more with every operation on this account
+    Column("paused_at", UtcTime),  # a class pack that rests: its lots neither run out nor are spent
+    Column("locked_at", UtcTime),
     _to("programme_id", "programme"),
     _to("member_id", "member"),
     Index(
@@ -705,6 +831,10 @@ operation = _merchant_table(
     _required("account_revision", BigInteger),
     Column("reverses_id", BigInteger),
     _time("created_at"),
+    # One event that moves several units is several operations; this names the first.
+    Column("part_of_id", BigInteger),
+    Column("value_minor", BigInteger),  # a redemption: what it was worth to the member
+    Column("cost_minor", BigInteger),  # and what it cost the shop
     _to("programme_id", "programme"),
     _to("member_id", "member"),
     _to("sale_id", "sale"),
@@ -717,6 +847,13 @@ operation = _merchant_table(
     UniqueConstraint("merchant_id", "reverses_id"),
     Index(None, "merchant_id", "member_id", "id"),
     Index(None, "merchant_id", "created_at"),
+    Index(
+        "ix_operation_part",
+        "merchant_id",
+        "part_of_id",
+        sqlite_where=text("part_of_id is not null"),
+        postgresql_where=text("part_of_id is not null"),
+    ),
 )
 
 transfer = _merchant_table(
@@ -757,6 +894,14 @@ lot = _merchant_table(
         postgresql_where=text("remaining > 0"),
     ),
     Index(None, "merchant_id", "operation_id"),
+    # What runs out next, for the scheduled job.
+    Index(
+        "ix_lot_expiry",
+        "merchant_id",
+        "expires_at",
+        sqlite_where=text("remaining > 0 and expires_at is not null"),
+        postgresql_where=text("remaining > 0 and expires_at is not null"),
+    ),
 )
 
 allocation = _merchant_table(
@@ -790,6 +935,9 @@ APPEND_ONLY: Final = (
     "sale",
     "sale_line",
     "audit_entry",
+    "rating",
+    "refund",
+    "coupon_use",
 )
 """Tables whose rows never change and never vanish."""
 

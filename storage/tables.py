@@ -916,6 +916,127 @@ allocation = _merchant_table(
     Index(None, "merchant_id", "lot_id"),
 )
 
+# How a sale was rated: enough to rate what is left of it when something comes back.
+rating = Table(
+    "rating",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("operation_id", BigInteger),  # the first of the event
+    _required("terms_version", Integer),
+    _required("document", JsonText),
+    PrimaryKeyConstraint("merchant_id", "operation_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("operation_id", "operation"),
+)
+
+# Something came back: once per reference of the outside.
+refund = _merchant_table(
+    "refund",
+    _required("sale_id", BigInteger),
+    _required("source", Text),
+    _required("source_ref", Text),
+    _required("amount_minor", BigInteger),
+    Column("operation_id", BigInteger),  # the first it made; null when nothing moved
+    _required("document", JsonText),  # lines that came back, and what was taken and given
+    _required("request_hash", LargeBinary),
+    _time("created_at"),
+    _to("sale_id", "sale"),
+    _to("operation_id", "operation"),
+    UniqueConstraint("merchant_id", "source", "source_ref"),
+    Index(None, "merchant_id", "sale_id"),
+)
+
+coupon_use = _merchant_table(
+    "coupon_use",
+    _required("coupon_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("operation_id", BigInteger),  # the use stands until this is reversed
+    _required("saved_minor", BigInteger),
+    _time("created_at"),
+    _to("coupon_id", "coupon"),
+    _to("member_id", "member"),
+    _to("operation_id", "operation"),
+    Index(None, "merchant_id", "coupon_id", "member_id"),
+    Index(None, "merchant_id", "operation_id"),
+)
+
+# --- what the rules remember of a member ------------------------------------------------------
+
+member_tier = Table(
+    "member_tier",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("programme_id", BigInteger),
+    _required("tier", Text),
+    _time("since"),
+    Column("grace_until", UtcTime),  # below the threshold, and falls then
+    PrimaryKeyConstraint("merchant_id", "member_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+    _to("programme_id", "programme"),
+    Index(None, "merchant_id", "programme_id", "tier"),
+    Index(None, "merchant_id", "grace_until"),
+)
+
+# A bonus on a later purchase, once.
+promise = _merchant_table(
+    "promise",
+    _required("member_id", BigInteger),
+    _required("rule", Text),
+    _required("document", JsonText),
+    _time("created_at"),
+    Column("expires_at", UtcTime),
+    Column("made_by_id", BigInteger),  # operations: the one that promised, the one that kept it
+    Column("kept_by_id", BigInteger),
+    Column("withdrawn_at", UtcTime),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# How far a member is in a challenge, streak or set.
+challenge_progress = Table(
+    "challenge_progress",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("rule", Text),
+    _required("document", JsonText),
+    _time("changed_at"),
+    PrimaryKeyConstraint("merchant_id", "member_id", "rule"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+)
+
+# Who was welcomed, by the blind index of the contact, so that nobody is welcomed twice.
+welcome = Table(
+    "welcome",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("programme_id", BigInteger),
+    _required("contact_index", LargeBinary),
+    _required("member_id", BigInteger),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "programme_id", "contact_index"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# One pass of the scheduled job over a merchant's lots: where it stands, what it did.
+expiry_run = _merchant_table(
+    "expiry_run",
+    _time("as_of"),
+    _required("due", BigInteger),  # accounts with something due, when it began
+    _required("accounts", BigInteger),
+    _required("lots", BigInteger),
+    _required("units", BigInteger),
+    _time("created_at"),
+    Column("done_at", UtcTime),
+    Index(None, "merchant_id", "created_at"),
+)
+
 audit_entry = _merchant_table(
     "audit_entry",
     _required("actor_kind", Text),  # owner | staff | system

@@ -32,6 +32,7 @@ from storage.engine import Database, is_retryable
 from storage.google_accounts import GoogleAccounts
 from storage.google_callbacks import GoogleCallbacks
 from storage.google_keys import GoogleKeys
+from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
 from storage.places import Places
@@ -93,6 +94,10 @@ class UnitOfWork:
     @cached_property
     def google_keys(self) -> GoogleKeys:
         return GoogleKeys(self.scope)
+
+    @cached_property
+    def kept_passes(self) -> KeptPasses:
+        return KeptPasses(self.scope)
 
     @cached_property
     def members(self) -> Members:

@@ -20,36 +20,26 @@ import secrets
 import shutil
 import stat
 import tempfile
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-
 from common.errors import ConfigurationError, InvalidInput
 from common.i18n import gettext as _
+from signing.passphrase import open_under, seal_under
 
 MASTER_FILE: Final = "master.key"
 DERIVATION_FILE: Final = "derivation.key"
 KEY_BYTES: Final = 32
 VERSION_MAX: Final = 0xFFFF
 KEY_FILE_BYTES_MAX: Final = 64 * 1024
-PASSPHRASE_MIN: Final = 12
-PASSPHRASE_MAX: Final = 1024
 EXPORT_BYTES_MAX: Final = 256 * 1024
 
 _LINE: Final = re.compile(r"([0-9]{1,5}):([A-Za-z0-9_-]{43})=?", re.ASCII)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-# The header names the format and, with it, the scrypt cost: an export cannot ask for more work.
 _EXPORT_HEADER: Final = b"regulars-keys-1\n"
-_SCRYPT_N: Final = 2**16
-_SALT_BYTES: Final = 16
-_NONCE_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -190,20 +180,8 @@ def export_keyring(keyring: Keyring, passphrase: str) -> bytes:
     Raises:
         InvalidInput: the passphrase is shorter than 12 or longer than 1024 characters.
     """
-    if not PASSPHRASE_MIN <= len(passphrase) <= PASSPHRASE_MAX:
-        raise InvalidInput(
-            _(
-                "Use a passphrase of %(least)d to %(most)d characters; without it nobody can open "
-                "the keys again.",
-                least=PASSPHRASE_MIN,
-                most=PASSPHRASE_MAX,
-            ),
-            field="passphrase",
-        )
-    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
     plain = f"{_format_keys(keyring.master)}\n{_format_keys(keyring.derivation)}".encode()
-    header = _EXPORT_HEADER + salt + nonce
-    return header + AESGCM(_passphrase_key(passphrase, salt)).encrypt(nonce, plain, header)
+    return seal_under(passphrase, plain, header=_EXPORT_HEADER)
 
 
 def import_keyring(blob: bytes, passphrase: str) -> Keyring:
@@ -212,19 +190,11 @@ def import_keyring(blob: bytes, passphrase: str) -> Keyring:
     Raises:
         InvalidInput: not such an export, damaged, or another passphrase.
     """
-    start = len(_EXPORT_HEADER)
     if len(blob) > EXPORT_BYTES_MAX or not blob.startswith(_EXPORT_HEADER):
         raise InvalidInput(_("These are not keys that `backup --with-keys` wrote."), field="keys")
-    salt, rest = blob[start : start + _SALT_BYTES], blob[start + _SALT_BYTES :]
-    nonce, sealed = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
-    if len(passphrase) > PASSPHRASE_MAX or len(nonce) < _NONCE_BYTES or not sealed:
+    plain = open_under(passphrase, blob, header=_EXPORT_HEADER)
+    if plain is None:
         raise _wrong_passphrase()
-    try:
-        plain = AESGCM(_passphrase_key(passphrase, salt)).decrypt(
-            nonce, sealed, _EXPORT_HEADER + salt + nonce
-        )
-    except InvalidTag as error:
-        raise _wrong_passphrase() from error
     master, _gap, derivation = plain.decode().partition("\n\n")
     return keyring_from_text(master, derivation)
 
@@ -237,12 +207,6 @@ def _wrong_passphrase() -> InvalidInput:
         ),
         field="passphrase",
     )
-
-
-def _passphrase_key(passphrase: str, salt: bytes) -> bytes:
-    # The same passphrase typed on another keyboard may arrive in another Unicode form.
-    text = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
-    return Scrypt(salt=salt, length=KEY_BYTES, n=_SCRYPT_N, r=8, p=1).derive(text)
 
 
 def _format_keys(keys: Mapping[int, bytes]) -> str:

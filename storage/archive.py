@@ -7,8 +7,8 @@ Rules:
 - The archive appears whole or not at all, readable by its owner only.
 - A restore is one transaction with the schema in it: it fills an empty place or leaves it as it
   was. A place with a merchant or a person in it is never touched.
-- Sessions, one-time links, limits, heartbeats, stopped channels and phones' complaints belong to a
-  running installation and are left out.
+- Sessions, one-time links, limits, heartbeats, stopped channels, alarms, phones' complaints and
+  e-mails that wait belong to a running installation and are left out: what a backup held was sent.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ LEFT_OUT: Final = frozenset(
         "worker_heartbeat",
         "breaker",
         "apple_log",
+        "outbox",
+        "alarm",
     }
 )
 # Tables a server fills by itself before there is any merchant.

@@ -53,6 +53,7 @@ SEALED: Final = (
     SealedColumn(table=tables.person, column="totp_sealed", bound_to="person.totp"),
     SealedColumn(table=tables.member, column="email_sealed", bound_to="member.email"),
     SealedColumn(table=tables.member, column="phone_sealed", bound_to="member.phone"),
+    SealedColumn(table=tables.outbox, column="payload_sealed", bound_to="outbox.payload"),
 )
 
 

@@ -258,6 +258,7 @@ programme = _merchant_table(
     # The next version of the terms and when it begins to count, while its notice runs.
     Column("next_terms_version", Integer),
     Column("next_terms_at", UtcTime),
+    Column("average_minor", BigInteger),  # of a sale of the last weeks, worked out every night
     UniqueConstraint("merchant_id", "slug"),
 )
 
@@ -654,6 +655,23 @@ mass_change = _merchant_table(
     _to("programme_id", "programme"),
 )
 
+# How long changes took to reach phones, counted per hour and bound (storage/lag_counts.py).
+lag_count = Table(
+    "lag_count",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("channel", Text),
+    _required("step", Text),  # told | fetched
+    _required("priority", Integer),  # as the delivery's: a mass change takes its time on purpose
+    _time("hour"),
+    _required("bound_ms", BigInteger),
+    _required("shard", Integer),  # so that phones that fetch at once do not wait for one row
+    _required("count", BigInteger),
+    CheckConstraint("step in ('told', 'fetched')", name="step"),
+    PrimaryKeyConstraint("merchant_id", "hour", "channel", "step", "priority", "bound_ms", "shard"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+)
+
 # Why nothing is sent on a merchant's channel just now.
 breaker = Table(
     "breaker",
@@ -780,8 +798,7 @@ account = _merchant_table(
     _required("balance", BigInteger),
     _required("carry", BigInteger),  # minor units counted and not yet a whole unit
     _required("revision", BigInteger),  # one more with every operation on this account
-    Column("paused_at", UtcTime),  # a class pack that rests: its lots neither run out nor are spent
-    Column("locked_at", UtcTime),
+    Column("locked_at", UtcTime),  # nothing of it can be spent
     _to("programme_id", "programme"),
     _to("member_id", "member"),
     Index(
@@ -882,6 +899,7 @@ lot = _merchant_table(
     _time("available_from"),
     Column("expires_at", UtcTime),
     _required("terms_version", Integer),
+    Column("idle_days", Integer),  # ends so many days after the member's last activity
     _to("account_id", "account"),
     _to("operation_id", "operation"),
     CheckConstraint("amount > 0", name="amount"),
@@ -902,6 +920,25 @@ lot = _merchant_table(
         sqlite_where=text("remaining > 0 and expires_at is not null"),
         postgresql_where=text("remaining > 0 and expires_at is not null"),
     ),
+    Index(
+        "ix_lot_idle",
+        "merchant_id",
+        "account_id",
+        sqlite_where=text("remaining > 0 and idle_days is not null"),
+        postgresql_where=text("remaining > 0 and idle_days is not null"),
+    ),
+)
+
+# A class pack rests: both days are included, days since 1970-01-01.
+pause = _merchant_table(
+    "pause",
+    _required("account_id", BigInteger),
+    _required("first_day", Integer),
+    _required("last_day", Integer),
+    _time("created_at"),
+    Column("withdrawn_at", UtcTime),
+    _to("account_id", "account"),
+    Index(None, "merchant_id", "account_id"),
 )
 
 allocation = _merchant_table(
@@ -962,21 +999,48 @@ coupon_use = _merchant_table(
 
 # --- what the rules remember of a member ------------------------------------------------------
 
-member_tier = Table(
-    "member_tier",
+# The member's sums, kept with every sale; a tier is empty for none.
+member_standing = Table(
+    "member_standing",
     metadata,
     _required("merchant_id", BigInteger),
     _required("member_id", BigInteger),
     _required("programme_id", BigInteger),
+    _required("purchases", BigInteger),  # sales that stand
+    _required("net_minor", BigInteger),  # what they came to
+    Column("active_at", UtcTime),
+    Column("earned_at", UtcTime),
     _required("tier", Text),
-    _time("since"),
+    Column("tier_since", UtcTime),
     Column("grace_until", UtcTime),  # below the threshold, and falls then
     PrimaryKeyConstraint("merchant_id", "member_id"),
     ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
     _to("member_id", "member"),
     _to("programme_id", "programme"),
-    Index(None, "merchant_id", "programme_id", "tier"),
-    Index(None, "merchant_id", "grace_until"),
+    Index(
+        "ix_member_standing_tier",
+        "merchant_id",
+        "programme_id",
+        "tier",
+        sqlite_where=text("tier <> ''"),
+        postgresql_where=text("tier <> ''"),
+    ),
+)
+
+# The same by the shop's day, for limits of a day and windows of tiers.
+member_day = Table(
+    "member_day",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("unit", Text),  # empty: the row of sales and money
+    _required("day", Integer),  # days since 1970-01-01
+    _required("earns", BigInteger),
+    _required("counted_minor", BigInteger),
+    _required("units", BigInteger),
+    PrimaryKeyConstraint("merchant_id", "member_id", "unit", "day"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
 )
 
 # A bonus on a later purchase, once.

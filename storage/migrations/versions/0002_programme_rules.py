@@ -23,9 +23,11 @@ MERCHANT_TABLES: tuple[str, ...] = (
     "terms_draft",
     "challenge_progress",
     "coupon",
-    "member_tier",
+    "member_day",
+    "member_standing",
     "promise",
     "welcome",
+    "pause",
     "coupon_use",
     "rating",
     "refund",
@@ -33,9 +35,10 @@ MERCHANT_TABLES: tuple[str, ...] = (
 TABLES: tuple[str, ...] = MERCHANT_TABLES
 # By table, in the order they are added.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "account": ("paused_at", "locked_at"),
+    "account": ("locked_at",),
+    "lot": ("idle_days",),
     "operation": ("part_of_id", "value_minor", "cost_minor"),
-    "programme": ("next_terms_version", "next_terms_at"),
+    "programme": ("next_terms_version", "next_terms_at", "average_minor"),
     "reward": (
         "kind",
         "unit",
@@ -53,7 +56,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "sale": ("gift_minor",),
     "terms": ("effective_at",),
 }
-INDEXES = (("ix_lot_expiry", "lot"), ("ix_operation_part", "operation"))
+INDEXES = (("ix_lot_expiry", "lot"), ("ix_lot_idle", "lot"), ("ix_operation_part", "operation"))
 
 
 def upgrade() -> None:
@@ -62,9 +65,11 @@ def upgrade() -> None:
     _terms_draft()
     _challenge_progress()
     _coupon()
-    _member_tier()
+    _member_day()
+    _member_standing()
     _promise()
     _welcome()
+    _pause()
     _coupon_use()
     _rating()
     _refund()
@@ -204,14 +209,40 @@ def _coupon() -> None:
     )
 
 
-def _member_tier() -> None:
+def _member_day() -> None:
     op.create_table(
-        "member_tier",
+        "member_day",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("earns", sa.BigInteger(), nullable=False),
+        sa.Column("counted_minor", sa.BigInteger(), nullable=False),
+        sa.Column("units", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "member_id"], ["member.merchant_id", "member.id"], name="fk_member_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_member_day_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "merchant_id", "member_id", "unit", "day", name=op.f("pk_member_day")
+        ),
+    )
+
+
+def _member_standing() -> None:
+    op.create_table(
+        "member_standing",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("programme_id", sa.BigInteger(), nullable=False),
+        sa.Column("purchases", sa.BigInteger(), nullable=False),
+        sa.Column("net_minor", sa.BigInteger(), nullable=False),
+        sa.Column("active_at", sa.BigInteger(), nullable=True),
+        sa.Column("earned_at", sa.BigInteger(), nullable=True),
         sa.Column("tier", sa.Text(), nullable=False),
-        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("tier_since", sa.BigInteger(), nullable=True),
         sa.Column("grace_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "member_id"], ["member.merchant_id", "member.id"], name="fk_member_id"
@@ -222,21 +253,17 @@ def _member_tier() -> None:
             name="fk_programme_id",
         ),
         sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchant.id"], name=op.f("fk_member_tier_merchant_id")
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_member_standing_merchant_id")
         ),
-        sa.PrimaryKeyConstraint("merchant_id", "member_id", name=op.f("pk_member_tier")),
+        sa.PrimaryKeyConstraint("merchant_id", "member_id", name=op.f("pk_member_standing")),
     )
     op.create_index(
-        op.f("ix_member_tier_merchant_id_grace_until"),
-        "member_tier",
-        ["merchant_id", "grace_until"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_member_tier_merchant_id_programme_id_tier"),
-        "member_tier",
+        "ix_member_standing_tier",
+        "member_standing",
         ["merchant_id", "programme_id", "tier"],
         unique=False,
+        sqlite_where=sa.text("tier <> ''"),
+        postgresql_where=sa.text("tier <> ''"),
     )
 
 
@@ -296,6 +323,34 @@ def _welcome() -> None:
         op.f("ix_welcome_merchant_id_member_id"),
         "welcome",
         ["merchant_id", "member_id"],
+        unique=False,
+    )
+
+
+def _pause() -> None:
+    op.create_table(
+        "pause",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("first_day", sa.Integer(), nullable=False),
+        sa.Column("last_day", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "account_id"],
+            ["account.merchant_id", "account.id"],
+            name="fk_account_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_pause_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_pause")),
+    )
+    op.create_index(
+        op.f("ix_pause_merchant_id_account_id"),
+        "pause",
+        ["merchant_id", "account_id"],
         unique=False,
     )
 
@@ -407,11 +462,11 @@ def _new_columns() -> None:
 
 
 def _of_account() -> None:
-    op.add_column("account", sa.Column("paused_at", sa.BigInteger(), nullable=True))
     op.add_column("account", sa.Column("locked_at", sa.BigInteger(), nullable=True))
 
 
 def _of_lot() -> None:
+    op.add_column("lot", sa.Column("idle_days", sa.Integer(), nullable=True))
     op.create_index(
         "ix_lot_expiry",
         "lot",
@@ -419,6 +474,14 @@ def _of_lot() -> None:
         unique=False,
         sqlite_where=sa.text("remaining > 0 and expires_at is not null"),
         postgresql_where=sa.text("remaining > 0 and expires_at is not null"),
+    )
+    op.create_index(
+        "ix_lot_idle",
+        "lot",
+        ["merchant_id", "account_id"],
+        unique=False,
+        sqlite_where=sa.text("remaining > 0 and idle_days is not null"),
+        postgresql_where=sa.text("remaining > 0 and idle_days is not null"),
     )
 
 
@@ -439,6 +502,7 @@ def _of_operation() -> None:
 def _of_programme() -> None:
     op.add_column("programme", sa.Column("next_terms_version", sa.Integer(), nullable=True))
     op.add_column("programme", sa.Column("next_terms_at", sa.BigInteger(), nullable=True))
+    op.add_column("programme", sa.Column("average_minor", sa.BigInteger(), nullable=True))
 
 
 def _of_reward() -> None:

@@ -393,6 +393,7 @@ member = _merchant_table(
     _required("state", Text),  # active | left | erased
     _required("source", Text),  # where they joined: `join`, `till`, `command`
     _time("joined_at"),
+    Column("messages_off_at", UtcTime),  # wants no messages on the card
     _to("programme_id", "programme"),
     UniqueConstraint("merchant_id", "number"),
     UniqueConstraint("merchant_id", "programme_id", "email_index"),
@@ -404,7 +405,7 @@ member = _merchant_table(
 consent = _merchant_table(
     "consent",
     _required("member_id", BigInteger),
-    _required("purpose", Text),  # membership | offers | google
+    _required("purpose", Text),  # membership | offers | google | messages
     _required("wording_version", Integer),
     _required("language", Text),
     _required("given", Boolean),
@@ -733,6 +734,47 @@ outbox = _merchant_table(
     ),
     Index(None, "merchant_id", "state", "id"),
     Index(None, "merchant_id", "member_id"),
+)
+
+# What an owner says to many cards at once, in each language, now or at a time.
+message = _merchant_table(
+    "message",
+    _required("programme_id", BigInteger),
+    _required("state", Text),  # waits | chooses | sends | sent | stopped | withdrawn
+    _required("segment", JsonText),  # to whom, e.g. {"kind": "lapsed"}
+    _required("texts", JsonText),  # by language
+    _required("loud", Boolean),  # phones may say so
+    _time("send_at"),
+    _time("ends_at"),  # cards stop showing it then
+    _required("cursor_id", BigInteger),  # the last member who was looked at
+    _required("cards", BigInteger),  # chosen so far
+    Column("person_id", BigInteger),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    CheckConstraint(
+        "state in ('waits', 'chooses', 'sends', 'sent', 'stopped', 'withdrawn')", name="state"
+    ),
+    Index(None, "merchant_id", "state"),
+)
+
+# Which cards a message is for, and from which revision on a card shows it.
+message_card = Table(
+    "message_card",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("message_id", BigInteger),
+    _required("pass_id", BigInteger),
+    _required("member_id", BigInteger),
+    Column("revision", BigInteger),
+    Column("told_at", UtcTime),
+    PrimaryKeyConstraint("merchant_id", "message_id", "pass_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("message_id", "message"),
+    _to("pass_id", "wallet_pass"),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "pass_id"),
 )
 
 # Which alarms were told, so that each is told once as long as its cause lasts.

@@ -45,6 +45,7 @@ LEFT_OUT: Final = frozenset(
         "apple_log",
         "outbox",
         "alarm",
+        "lag_count",
     }
 )
 # Tables a server fills by itself before there is any merchant.

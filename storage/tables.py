@@ -309,16 +309,15 @@ reward = _merchant_table(
     _required("kind", Text, server_default="product"),
     Column("unit", Text),  # what `cost` counts; null: the programme's own unit
     Column("value", BigInteger),  # whole percent, or minor units, as the kind says
-    Column("min_spend_minor", BigInteger),
     Column("cost_minor", BigInteger),  # what one costs the shop
     Column("stock", Integer),  # how many there are in all; null: no end
     Column("per_member", Integer),
     Column("valid_from", UtcTime),
     Column("valid_until", UtcTime),
-    Column("tier", Text),  # only for members of this tier or above
     _required("note", Text, server_default=""),  # the partner, the place, what it is
     # How many were handed over and stand: what is left of the stock, and a donation's total.
     _required("used", BigInteger, server_default="0"),
+    Column("conditions", JsonText),  # further costs, least sale, items, tiers; null: none
     _to("programme_id", "programme"),
     UniqueConstraint("merchant_id", "programme_id", "slug"),
     CheckConstraint("cost > 0", name="cost"),
@@ -332,7 +331,6 @@ coupon = _merchant_table(
     _required("name", Text),
     _required("kind", Text),
     Column("value", BigInteger),
-    _required("min_spend_minor", BigInteger),
     Column("cost_minor", BigInteger),
     Column("valid_from", UtcTime),
     Column("valid_until", UtcTime),
@@ -341,6 +339,7 @@ coupon = _merchant_table(
     Column("member_id", BigInteger),  # for this member alone
     _required("active", Boolean),
     _required("used", BigInteger),
+    _required("conditions", JsonText),
     _time("created_at"),
     _to("programme_id", "programme"),
     _to("member_id", "member"),
@@ -630,12 +629,19 @@ delivery = _merchant_table(
     Column("last_error", Text),
     Column("delivered_at", UtcTime),
     _required("facts", JsonText),  # e.g. what Google was sent last, its budget of notifications
+    # How often a phone that never fetched `reminded_revision` was pushed again for it.
+    Column("reminders", Integer),
+    Column("reminded_revision", BigInteger),
     _to("pass_id", "wallet_pass"),
     UniqueConstraint("merchant_id", "channel", "target_id"),
     CheckConstraint("channel in ('apple', 'google_object', 'google_class')", name="channel"),
     CheckConstraint("state in ('open', 'parked')", name="state"),
+    # In the order rows are taken: each merchant's scans first, then its mass changes.
     Index(
-        "ix_delivery_due",
+        "ix_delivery_turn",
+        "channel",
+        "merchant_id",
+        "priority",
         "due_at",
         sqlite_where=text("wanted_revision > delivered_revision and state = 'open'"),
         postgresql_where=text("wanted_revision > delivered_revision and state = 'open'"),
@@ -648,11 +654,16 @@ delivery = _merchant_table(
 mass_change = _merchant_table(
     "mass_change",
     _required("programme_id", BigInteger),
-    _required("reason", Text),  # design | terms | certificate | restore
+    _required("reason", Text),  # design | terms | certificate | restore | message
     _required("cursor_id", BigInteger),  # the last wallet_pass id that was moved
     _required("moved", BigInteger),
     Column("done_at", UtcTime),
     _time("created_at"),
+    Column("subject_id", BigInteger),  # what it is about: a message's id
+    Column("total", BigInteger),  # cards it had before it, when it began
+    Column("not_before", UtcTime),
+    Column("paused_at", UtcTime),
+    Column("cancelled_at", UtcTime),
     _to("programme_id", "programme"),
 )
 

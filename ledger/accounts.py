@@ -12,7 +12,11 @@ from typing import Final
 
 
 class AccountKind(StrEnum):
-    """The kinds of account; all but `MEMBER` exist once per programme and unit."""
+    """The kinds of account; all but `MEMBER` exist once per programme and unit.
+
+    `DEBT` is what refunds took back beyond what cards held; its balance is never above zero. Who
+    owes how much of it is kept beside, and what that member earns next goes there first.
+    """
 
     MEMBER = "member"
     ISSUED = "issued"
@@ -20,6 +24,7 @@ class AccountKind(StrEnum):
     EXPIRED = "expired"
     ADJUSTED = "adjusted"
     SOLD = "sold"
+    DEBT = "debt"
 
 
 PROGRAMME_KINDS: Final = tuple(kind for kind in AccountKind if kind is not AccountKind.MEMBER)

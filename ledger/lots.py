@@ -15,13 +15,20 @@ from common.clock import to_micros
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """A credit and what is left of it; `expires_at` None means never."""
+    """A credit and what is left of it; `expires_at` None means never.
+
+    `idle_days` ends it after so many days without any activity, whatever `expires_at` says.
+    `operation_id` is the operation that made it, `terms_version` the terms it was earned under.
+    """
 
     id: int
     amount: int
     remaining: int
     available_from: datetime
     expires_at: datetime | None = None
+    idle_days: int | None = None
+    operation_id: int = 0
+    terms_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

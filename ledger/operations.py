@@ -45,11 +45,12 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLot:
-    """A credit to come."""
+    """A credit to come; `idle_days` ends it after so many days without any activity."""
 
     amount: int
     available_from: datetime
     expires_at: datetime | None = None
+    idle_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class OperationKind(StrEnum):
     REVERSE = "reverse"
     EXPIRE = "expire"
     ADJUST = "adjust"
+    REFUND = "refund"
 
 
 CONTRA: Final = {

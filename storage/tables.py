@@ -851,6 +851,8 @@ account = _merchant_table(
     _required("balance", BigInteger),
     _required("carry", BigInteger),  # minor units counted and not yet a whole unit
     _required("revision", BigInteger),  # one more with every operation on this account
+    # What a refund took back beyond what the card held; the next credit pays it first.
+    _required("debt", BigInteger, server_default="0"),
     Column("locked_at", UtcTime),  # nothing of it can be spent
     _to("programme_id", "programme"),
     _to("member_id", "member"),
@@ -903,6 +905,7 @@ operation = _merchant_table(
     _time("created_at"),
     # One event that moves several units is several operations; this names the first.
     Column("part_of_id", BigInteger),
+    _required("debt_change", BigInteger, server_default="0"),
     Column("value_minor", BigInteger),  # a redemption: what it was worth to the member
     Column("cost_minor", BigInteger),  # and what it cost the shop
     _to("programme_id", "programme"),
@@ -1089,6 +1092,8 @@ member_day = Table(
     _required("unit", Text),  # empty: the row of sales and money
     _required("day", Integer),  # days since 1970-01-01
     _required("earns", BigInteger),
+    _required("sales", BigInteger),
+    _required("net_minor", BigInteger),
     _required("counted_minor", BigInteger),
     _required("units", BigInteger),
     PrimaryKeyConstraint("merchant_id", "member_id", "unit", "day"),

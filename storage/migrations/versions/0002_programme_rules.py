@@ -35,23 +35,23 @@ MERCHANT_TABLES: tuple[str, ...] = (
 TABLES: tuple[str, ...] = MERCHANT_TABLES
 # By table, in the order they are added.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "account": ("locked_at",),
+    "account": ("debt", "locked_at"),
     "lot": ("idle_days",),
-    "operation": ("part_of_id", "value_minor", "cost_minor"),
+    "member": ("messages_off_at",),
+    "operation": ("part_of_id", "debt_change", "value_minor", "cost_minor"),
     "programme": ("next_terms_version", "next_terms_at", "average_minor"),
     "reward": (
         "kind",
         "unit",
         "value",
-        "min_spend_minor",
         "cost_minor",
         "stock",
         "per_member",
         "valid_from",
         "valid_until",
-        "tier",
         "note",
         "used",
+        "conditions",
     ),
     "sale": ("gift_minor",),
     "terms": ("effective_at",),
@@ -183,7 +183,6 @@ def _coupon() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=True),
-        sa.Column("min_spend_minor", sa.BigInteger(), nullable=False),
         sa.Column("cost_minor", sa.BigInteger(), nullable=True),
         sa.Column("valid_from", sa.BigInteger(), nullable=True),
         sa.Column("valid_until", sa.BigInteger(), nullable=True),
@@ -192,6 +191,7 @@ def _coupon() -> None:
         sa.Column("member_id", sa.BigInteger(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("conditions", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id", "member_id"], ["member.merchant_id", "member.id"], name="fk_member_id"
@@ -217,6 +217,8 @@ def _member_day() -> None:
         sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("earns", sa.BigInteger(), nullable=False),
+        sa.Column("sales", sa.BigInteger(), nullable=False),
+        sa.Column("net_minor", sa.BigInteger(), nullable=False),
         sa.Column("counted_minor", sa.BigInteger(), nullable=False),
         sa.Column("units", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -454,6 +456,7 @@ def _refund() -> None:
 def _new_columns() -> None:
     _of_account()
     _of_lot()
+    _of_member()
     _of_operation()
     _of_programme()
     _of_reward()
@@ -462,6 +465,7 @@ def _new_columns() -> None:
 
 
 def _of_account() -> None:
+    op.add_column("account", sa.Column("debt", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("locked_at", sa.BigInteger(), nullable=True))
 
 
@@ -485,8 +489,15 @@ def _of_lot() -> None:
     )
 
 
+def _of_member() -> None:
+    op.add_column("member", sa.Column("messages_off_at", sa.BigInteger(), nullable=True))
+
+
 def _of_operation() -> None:
     op.add_column("operation", sa.Column("part_of_id", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "operation", sa.Column("debt_change", sa.BigInteger(), server_default="0", nullable=False)
+    )
     op.add_column("operation", sa.Column("value_minor", sa.BigInteger(), nullable=True))
     op.add_column("operation", sa.Column("cost_minor", sa.BigInteger(), nullable=True))
     op.create_index(
@@ -509,15 +520,14 @@ def _of_reward() -> None:
     op.add_column("reward", sa.Column("kind", sa.Text(), server_default="product", nullable=False))
     op.add_column("reward", sa.Column("unit", sa.Text(), nullable=True))
     op.add_column("reward", sa.Column("value", sa.BigInteger(), nullable=True))
-    op.add_column("reward", sa.Column("min_spend_minor", sa.BigInteger(), nullable=True))
     op.add_column("reward", sa.Column("cost_minor", sa.BigInteger(), nullable=True))
     op.add_column("reward", sa.Column("stock", sa.Integer(), nullable=True))
     op.add_column("reward", sa.Column("per_member", sa.Integer(), nullable=True))
     op.add_column("reward", sa.Column("valid_from", sa.BigInteger(), nullable=True))
     op.add_column("reward", sa.Column("valid_until", sa.BigInteger(), nullable=True))
-    op.add_column("reward", sa.Column("tier", sa.Text(), nullable=True))
     op.add_column("reward", sa.Column("note", sa.Text(), server_default="", nullable=False))
     op.add_column("reward", sa.Column("used", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("reward", sa.Column("conditions", sa.Text(), nullable=True))
 
 
 def _of_sale() -> None:

@@ -1,4 +1,5 @@
-"""Forget what nobody asks for again: sessions, links, buckets, silent workers, Google's messages.
+"""Forget what nobody asks for again: sessions, links, buckets, silent workers, Google's messages,
+e-mails that were sent.
 
 Not done here: anything of a merchant's books, which stays.
 """
@@ -10,6 +11,7 @@ from typing import Final
 
 from storage.buckets import Buckets
 from storage.google_callbacks import GoogleCallbacks
+from storage.outbox import drop_ended
 from storage.scope import Scope
 from storage.sessions import Sessions
 from storage.tables import worker_heartbeat
@@ -29,5 +31,6 @@ def sweep(scope: Scope) -> int:
         Sessions(scope).drop_expired(now - ENDED_FOR)
         + Buckets(scope).drop_idle(now - IDLE_FOR)
         + GoogleCallbacks(scope).drop_old()
+        + drop_ended(scope)
         + int(scope.execute(silent).rowcount)
     )

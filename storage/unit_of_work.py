@@ -35,6 +35,7 @@ from storage.google_keys import GoogleKeys
 from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
+from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes
 from storage.reports import Reports
@@ -106,6 +107,10 @@ class UnitOfWork:
     @cached_property
     def merchants(self) -> Merchants:
         return Merchants(self.scope)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.scope)
 
     @cached_property
     def passes(self) -> WalletPasses:

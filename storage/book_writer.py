@@ -34,7 +34,7 @@ def write(scope: Scope, draft: Draft, heading: Heading, *, sale: NewSale | None)
     _add_operation(scope, operation_id, draft, heading, sale_id=sale_id)
     _add_transfers(scope, operation_id, draft)
     _add_lots(scope, operation_id, draft)
-    _allocate(scope, operation_id, draft.allocations)
+    allocate(scope, operation_id, draft.allocations)
     _move_balance(scope, draft)
     return operation_id
 
@@ -123,7 +123,7 @@ def _add_lots(scope: Scope, operation_id: int, draft: Draft) -> None:
         scope.run_sql(sql.INSERT_LOT, row)
 
 
-def _allocate(scope: Scope, operation_id: int, parts: Sequence[Allocation]) -> None:
+def allocate(scope: Scope, operation_id: int, parts: Sequence[Allocation]) -> None:
     merchant = scope.merchant
     if not parts:
         return

@@ -26,12 +26,14 @@ from storage.apple_keys import AppleKeys
 from storage.audit import Audit
 from storage.books import Books
 from storage.buckets import Buckets
+from storage.coupons import Coupons
 from storage.deliveries import Deliveries
 from storage.directory import Directory
 from storage.engine import Database, is_retryable
 from storage.google_accounts import GoogleAccounts
 from storage.google_callbacks import GoogleCallbacks
 from storage.google_keys import GoogleKeys
+from storage.items import Items
 from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
@@ -39,6 +41,7 @@ from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes
 from storage.reports import Reports
+from storage.rule_states import RuleStates
 from storage.scope import Scope
 from storage.sessions import Sessions
 from storage.wallet_passes import WalletPasses
@@ -77,6 +80,10 @@ class UnitOfWork:
         return Buckets(self.scope)
 
     @cached_property
+    def coupons(self) -> Coupons:
+        return Coupons(self.scope)
+
+    @cached_property
     def deliveries(self) -> Deliveries:
         return Deliveries(self.scope)
 
@@ -99,6 +106,10 @@ class UnitOfWork:
     @cached_property
     def kept_passes(self) -> KeptPasses:
         return KeptPasses(self.scope)
+
+    @cached_property
+    def items(self) -> Items:
+        return Items(self.scope)
 
     @cached_property
     def members(self) -> Members:
@@ -129,6 +140,10 @@ class UnitOfWork:
         return Reports(self.scope)
 
     @cached_property
+    def rules(self) -> RuleStates:
+        return RuleStates(self.scope)
+
+    @cached_property
     def sessions(self) -> Sessions:
         return Sessions(self.scope)
 
@@ -149,10 +164,7 @@ def open_work(
         Unavailable: the database is locked, full or away; nothing was changed.
     """
     with database.connection(writing=writing) as connection:
-        if not database.is_sqlite:
-            who = "*" if merchant_id is None else str(merchant_id)
-            connection.exec_driver_sql(_WHOSE_ROWS, (who,))
-        yield UnitOfWork(connection, merchant_id, clock=clock)
+        yield _begun(connection, merchant_id, clock=clock)
 
 
 def run_work(
@@ -161,20 +173,23 @@ def run_work(
     action: Callable[[UnitOfWork], Result],
     *,
     clock: Clock,
+    shares: bool = False,
 ) -> Result:
     """Run `action` in a writing transaction and commit, again from the start after a deadlock.
+
+    `shares` is for the short and many, as earns: on SQLite they may go into one commit.
 
     Raises:
         Unavailable: the database is locked, full or away, or every try met a deadlock.
     """
     for _attempt in range(TRIES_MAX - 1):
         try:
-            return _run_once(database, merchant_id, action, clock=clock)
+            return _run_once(database, merchant_id, action, clock=clock, shares=shares)
         except DBAPIError as error:
             if not is_retryable(error):
                 raise
     try:
-        return _run_once(database, merchant_id, action, clock=clock)
+        return _run_once(database, merchant_id, action, clock=clock, shares=shares)
     except DBAPIError as error:
         if is_retryable(error):
             raise Unavailable from error
@@ -187,8 +202,15 @@ def _run_once(
     action: Callable[[UnitOfWork], Result],
     *,
     clock: Clock,
+    shares: bool,
 ) -> Result:
-    with open_work(database, merchant_id, clock=clock) as work:
-        result = action(work)
-        work.commit()
-        return result
+    return database.write(
+        lambda connection: action(_begun(connection, merchant_id, clock=clock)), shares=shares
+    )
+
+
+def _begun(connection: Connection, merchant_id: int | None, *, clock: Clock) -> UnitOfWork:
+    if connection.dialect.name != "sqlite":
+        who = "*" if merchant_id is None else str(merchant_id)
+        connection.exec_driver_sql(_WHOSE_ROWS, (who,))
+    return UnitOfWork(connection, merchant_id, clock=clock)

@@ -37,7 +37,6 @@ TABLES: tuple[str, ...] = MERCHANT_TABLES
 COLUMNS: dict[str, tuple[str, ...]] = {
     "account": ("debt", "locked_at"),
     "lot": ("idle_days",),
-    "member": ("messages_off_at",),
     "operation": ("part_of_id", "debt_change", "value_minor", "cost_minor"),
     "programme": ("next_terms_version", "next_terms_at", "average_minor"),
     "reward": (
@@ -456,7 +455,6 @@ def _refund() -> None:
 def _new_columns() -> None:
     _of_account()
     _of_lot()
-    _of_member()
     _of_operation()
     _of_programme()
     _of_reward()
@@ -487,10 +485,6 @@ def _of_lot() -> None:
         sqlite_where=sa.text("remaining > 0 and idle_days is not null"),
         postgresql_where=sa.text("remaining > 0 and idle_days is not null"),
     )
-
-
-def _of_member() -> None:
-    op.add_column("member", sa.Column("messages_off_at", sa.BigInteger(), nullable=True))
 
 
 def _of_operation() -> None:

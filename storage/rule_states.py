@@ -1,0 +1,376 @@
+"""What the rules of a programme look at and leave behind: accounts, lots, promises, progress, sums.
+
+Read and written under the lock of the member's first account (books.standing), so that two tills
+never rate the same state. Not done here: the rules themselves (ledger), operations (entries.py).
+
+Rule: days are days of the shop's own calendar; the caller works them out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from common.clock import from_micros, to_micros
+from common.ids import new_id
+from ledger.accounts import PROGRAMME_KINDS, Account, AccountKind
+from ledger.lots import Lot
+from ledger.member_state import Pause, Progress, Promise
+from ledger.programme_terms import GrantKind
+from storage import book_statements as books
+from storage import rule_statements as sql
+from storage.book_rows import moment
+from storage.scope import Scope
+
+EPOCH: Final = date(1970, 1, 1).toordinal()
+_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitAccount:
+    """A member's account with what stands beside its balance."""
+
+    account: Account
+    debt: int = 0
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """A member's sums; a member of no sale has them all empty."""
+
+    purchases: int = 0
+    net_minor: int = 0
+    active_at: datetime | None = None
+    earned_at: datetime | None = None
+    tier: str = ""
+    tier_since: datetime | None = None
+    grace_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySum:
+    """What one movement adds to a day (below zero when it takes); `unit` empty is the money."""
+
+    unit: str
+    day: date
+    earns: int = 0
+    sales: int = 0
+    net_minor: int = 0
+    counted_minor: int = 0
+    units: int = 0
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - EPOCH
+
+
+def day_of(number: int) -> date:
+    """The day of such a number."""
+    return date.fromordinal(number + EPOCH)
+
+
+class RuleStates:
+    """The state of one merchant's members; see the module."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    # --- accounts and lots --------------------------------------------------------------------
+
+    def accounts(self, member_id: int, programme_id: int) -> dict[str, UnitAccount]:
+        """The member's accounts by unit."""
+        rows = self._run(sql.ACCOUNTS, member_id)
+        return {
+            row[1]: UnitAccount(
+                account=Account(
+                    id=row[0],
+                    programme_id=programme_id,
+                    member_id=member_id,
+                    unit=row[1],
+                    balance=row[2],
+                    carry=row[3],
+                    revision=row[4],
+                ),
+                debt=row[5],
+                locked=row[6] is not None,
+            )
+            for row in rows
+        }
+
+    def programme_accounts(self, programme_id: int) -> dict[tuple[AccountKind, str], int]:
+        """The programme's own accounts by kind and unit."""
+        rows = self._run(sql.PROGRAMME_ACCOUNTS, programme_id)
+        return {(AccountKind(row[0]), row[1]): row[2] for row in rows}
+
+    def open_programme(self, programme_id: int, units: Iterable[str]) -> None:
+        """Open what is missing of the programme's accounts of these units."""
+        known = self.programme_accounts(programme_id)
+        merchant = self._scope.merchant
+        rows = [
+            (merchant, new_id(), programme_id, None, str(kind), unit, 0, 0, 0)
+            for unit in units
+            for kind in PROGRAMME_KINDS
+            if (kind, unit) not in known
+        ]
+        if rows:
+            self._scope.run_sql_many(books.INSERT_ACCOUNT, rows)
+
+    def open_lots(self, member_id: int) -> dict[int, list[Lot]]:
+        """The member's lots with something left, by account."""
+        return _by_account(self._run(sql.OPEN_LOTS, member_id))
+
+    def lots_of(self, operation_ids: Iterable[int]) -> dict[int, list[Lot]]:
+        """The lots that operations made or took from, by account, spent ones too."""
+        found: dict[int, dict[int, Lot]] = {}
+        for operation_id in operation_ids:
+            values = (self._scope.merchant, operation_id, operation_id)
+            for account_id, lots in _by_account(
+                self._scope.run_sql(sql.LOTS_OF_OPERATION, values)
+            ).items():
+                found.setdefault(account_id, {}).update((lot.id, lot) for lot in lots)
+        return {account_id: list(lots.values()) for account_id, lots in found.items()}
+
+    def pauses(self, member_id: int) -> dict[int, list[Pause]]:
+        """When the member's packs rest, by account."""
+        found: dict[int, list[Pause]] = {}
+        for account_id, first, last in self._run(sql.PAUSES, member_id):
+            pause = Pause(first_day=day_of(first), last_day=day_of(last))
+            found.setdefault(account_id, []).append(pause)
+        return found
+
+    # --- sums ---------------------------------------------------------------------------------
+
+    def sums(self, member_id: int) -> Sums:
+        """The member's sums."""
+        row = self._run(sql.STANDING, member_id).fetchone()
+        if row is None:
+            return Sums()
+        return Sums(
+            purchases=row[0],
+            net_minor=row[1],
+            active_at=moment(row[2]),
+            earned_at=moment(row[3]),
+            tier=row[4],
+            tier_since=moment(row[5]),
+            grace_until=moment(row[6]),
+        )
+
+    def put_sums(self, member_id: int, programme_id: int, sums: Sums) -> None:
+        """Keep the member's sums."""
+        values = (
+            self._scope.merchant,
+            member_id,
+            programme_id,
+            sums.purchases,
+            sums.net_minor,
+            _micros(sums.active_at),
+            _micros(sums.earned_at),
+            sums.tier,
+            _micros(sums.tier_since),
+            _micros(sums.grace_until),
+        )
+        self._scope.run_sql(sql.PUT_STANDING, values)
+
+    def day(self, member_id: int, day: date) -> dict[str, tuple[int, int]]:
+        """A day's earns and units by unit; the empty unit counts sales and visits."""
+        rows = self._run(sql.DAY, member_id, day_number(day))
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def window(self, member_id: int, unit: str, *, since: date | None) -> tuple[int, int]:
+        """Money that counted and units since a day, None for ever."""
+        first = -(10**6) if since is None else day_number(since)
+        row = self._run(sql.WINDOW, member_id, unit, first).fetchone()
+        return int(row[0]), int(row[1])
+
+    def history(self, member_id: int, unit: str) -> list[tuple[date, int, int]]:
+        """Every day with money that counted and units."""
+        rows = self._run(sql.HISTORY, member_id, unit)
+        return [(day_of(row[0]), int(row[1]), int(row[2])) for row in rows]
+
+    def average(self, member_id: int, *, since: date) -> tuple[int, int]:
+        """How many sales there were since a day, and what they came to."""
+        row = self._run(sql.AVERAGE, member_id, day_number(since)).fetchone()
+        return int(row[0]), int(row[1])
+
+    def add_days(self, member_id: int, days: Iterable[DaySum]) -> None:
+        """Add to the sums of days."""
+        merchant = self._scope.merchant
+        rows = [
+            (
+                merchant,
+                member_id,
+                one.unit,
+                day_number(one.day),
+                one.earns,
+                one.sales,
+                one.net_minor,
+                one.counted_minor,
+                one.units,
+            )
+            for one in days
+        ]
+        if rows:
+            self._scope.run_sql_many(sql.PUT_DAY, rows)
+
+    def shop_units(self, programme_id: int, *, since: datetime) -> dict[str, int]:
+        """What the whole programme gave since a moment, by unit."""
+        rows = self._scope.run_sql(
+            sql.SHOP_UNITS, (self._scope.merchant, to_micros(since), programme_id)
+        )
+        return {row[0]: int(row[1]) for row in rows}
+
+    def shop_average(self, programme_id: int) -> int | None:
+        """The average sale as the night worked it out."""
+        row = self._run(sql.PROGRAMME, programme_id).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
+    def welcomed(self, member_id: int, programme_id: int) -> bool:
+        """Whether this member, or their contact, had a welcome bonus here."""
+        merchant = self._scope.merchant
+        values = (merchant, programme_id, member_id, merchant, member_id)
+        return self._scope.run_sql(sql.WELCOMED, values).fetchone() is not None
+
+    # --- promises and progress ----------------------------------------------------------------
+
+    def promises(self, member_id: int, *, now: datetime) -> tuple[Promise, ...]:
+        """What was promised and is open."""
+        rows = self._run(sql.PROMISES, member_id, to_micros(now))
+        return tuple(_promise(row) for row in rows)
+
+    def add_promises(
+        self, member_id: int, promised: Sequence[Promise], *, made_by: int | None
+    ) -> None:
+        """Keep what an operation, or joining, promised."""
+        merchant = self._scope.merchant
+        for one in promised:
+            document = {
+                "kind": str(one.kind),
+                "amount": one.amount,
+                "unit": one.unit,
+                "min_sale_minor": one.min_sale_minor,
+                "terms_version": one.terms_version,
+                "welcome": one.welcome,
+            }
+            row = (
+                merchant,
+                new_id(),
+                member_id,
+                one.rule,
+                _JSON.encode(document),
+                to_micros(one.granted_at),
+                _micros(one.expires_at),
+                made_by,
+            )
+            self._scope.run_sql(sql.ADD_PROMISE, row)
+
+    def keep_promises(
+        self, member_id: int, promise_ids: Iterable[int], *, kept_by: int | None
+    ) -> None:
+        """Note who kept promises, or with None that they are open again."""
+        for promise_id in promise_ids:
+            values = (kept_by, self._scope.merchant, member_id, promise_id)
+            self._scope.run_sql(sql.KEEP_PROMISE, values)
+
+    def withdraw_promises(self, member_id: int, rules: Iterable[str], *, made_by: int) -> None:
+        """Take open promises of an operation back."""
+        wanted = set(rules)
+        if not wanted:
+            return
+        now = to_micros(self._scope.clock.now())
+        for promise_id, rule in self._run(sql.PROMISES_OF, member_id, made_by).fetchall():
+            if rule in wanted:
+                values = (now, self._scope.merchant, member_id, promise_id)
+                self._scope.run_sql(sql.WITHDRAW_PROMISE, values)
+
+    def progress(self, member_id: int) -> dict[str, Progress]:
+        """How far the member is, by rule."""
+        rows = self._run(sql.PROGRESS, member_id)
+        return {row[0]: _progress(json.loads(row[1])) for row in rows}
+
+    def put_progress(self, member_id: int, changed: Mapping[str, Progress]) -> None:
+        """Keep how far the member is now."""
+        now = to_micros(self._scope.clock.now())
+        for rule, one in changed.items():
+            document = {
+                "count": one.count,
+                "since": None if one.since is None else one.since.isoformat(),
+                "last": None if one.last is None else one.last.isoformat(),
+                "given": one.given,
+                "times": one.times,
+                "parts": dict(one.parts),
+            }
+            row = (self._scope.merchant, member_id, rule, _JSON.encode(document), now)
+            self._scope.run_sql(sql.PUT_PROGRESS, row)
+
+    # --- events -------------------------------------------------------------------------------
+
+    def rating(self, operation_id: int) -> tuple[int, dict[str, Any]] | None:
+        """The terms' version and the document of how an operation was rated."""
+        row = self._run(sql.RATING, operation_id).fetchone()
+        return None if row is None else (int(row[0]), json.loads(row[1]))
+
+    def parts(self, operation_id: int) -> list[int]:
+        """The operations of the event that an operation began, itself among them."""
+        rows = self._run(sql.PARTS, operation_id, operation_id)
+        return [int(row[0]) for row in rows]
+
+    def _run(self, statement: str, *values: Any) -> Any:
+        return self._scope.run_sql(statement, (self._scope.merchant, *values))
+
+
+def _by_account(rows: Iterable[Any]) -> dict[int, list[Lot]]:
+    found: dict[int, list[Lot]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(
+            Lot(
+                id=row[1],
+                amount=row[2],
+                remaining=row[3],
+                available_from=from_micros(row[4]),
+                expires_at=moment(row[5]),
+                idle_days=row[6],
+                operation_id=row[7],
+                terms_version=row[8],
+            )
+        )
+    return found
+
+
+def _promise(row: Any) -> Promise:
+    document = json.loads(row[2])
+    return Promise(
+        id=row[0],
+        rule=row[1],
+        kind=GrantKind(document["kind"]),
+        amount=document["amount"],
+        unit=document["unit"],
+        min_sale_minor=document["min_sale_minor"],
+        terms_version=document["terms_version"],
+        welcome=document["welcome"],
+        granted_at=from_micros(row[3]),
+        expires_at=moment(row[4]),
+    )
+
+
+def _progress(document: Mapping[str, Any]) -> Progress:
+    return Progress(
+        count=document["count"],
+        since=_day(document["since"]),
+        last=_day(document["last"]),
+        given=document["given"],
+        times=document["times"],
+        parts=document["parts"],
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else to_micros(value)

@@ -12,10 +12,12 @@ from regulars.commands import (
     cards,
     checks,
     google_callbacks,
+    kept_passes,
     keys,
     ledger,
     members,
     setup,
+    upgrade,
     wallets,
 )
 from regulars.commands import processes as processes_commands
@@ -40,12 +42,14 @@ for module in (
     processes_commands,
     wallets,
     google_callbacks,
+    kept_passes,
     cards,
     members,
     ledger,
     checks,
     keys,
     backup,
+    upgrade,
 ):
     for command in module.COMMANDS:
         main.add_command(command)

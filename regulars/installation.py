@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ def open_installation(settings: Settings, *, clock: Clock | None = None) -> Inst
             another version; the sentence says what to do.
     """
     refuse_empty_place(settings)
-    database = Database(DatabaseSettings(url=settings.database_url))
+    database = open_database(settings)
     check_current(database)
     return _assemble(settings, database, read_keyring(settings), clock or SystemClock())
 
@@ -68,9 +69,18 @@ def create_installation(settings: Settings, *, clock: Clock | None = None) -> In
     if not keys_in_environment(settings) and not settings.keys.exists():
         create_keyring(settings.keys)
     keyring = read_keyring(settings)
-    database = Database(DatabaseSettings(url=settings.database_url))
+    database = open_database(settings)
     upgrade(database)
     return _assemble(settings, database, keyring, clock or SystemClock())
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, not looked at yet."""
+    return Database(
+        DatabaseSettings(
+            url=settings.database_url, pool_size=settings.environment.database_connections
+        )
+    )
 
 
 def read_keyring(settings: Settings) -> Keyring:
@@ -141,6 +151,7 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         google_keys_url=environment.google_keys_url,
         allowed_token_uri=environment.allow_token_uri,
         public_url=public_url(settings),
+        worker_name=f"{socket.gethostname()}-{os.getpid()}",
     )
 
 

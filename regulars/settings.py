@@ -47,6 +47,14 @@ class Environment(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="`postgresql://…`; SQLite in the data folder when absent."
     )
+    database_connections: int = Field(
+        default=16,
+        ge=4,
+        le=200,
+        description=(
+            "How many connections a process keeps to PostgreSQL at most; a worker has two more."
+        ),
+    )
     master_key: SecretStr | None = Field(
         default=None, description="Master keys as `version:base64url` instead of a file."
     )

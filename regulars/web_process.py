@@ -1,4 +1,7 @@
-"""The web process: the Flask application behind waitress, which buffers slow clients."""
+"""The web process: the Flask application behind waitress, which buffers slow clients.
+
+Behind a proxy that buffers too, gunicorn may run the same application (wsgi.py).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import signal
 from types import FrameType
 from typing import Final, NoReturn
+from wsgiref.types import WSGIApplication
 
 import waitress
 
@@ -22,24 +26,8 @@ BODY_BYTES_MAX: Final = 12 * 1024 * 1024
 
 def serve_web(installation: Installation, *, host: str, port: int, insecure_lan: bool) -> None:
     """Serve until SIGTERM; requests in hand are finished first."""
-    environment = installation.settings.environment
-    page = environment.sandbox_page_url
-    app = create_app(
-        installation.loyalty,
-        WebSettings(
-            public_url=public_url(installation.settings),
-            secret_key=web_secret(installation.keyring),
-            insecure_lan=insecure_lan,
-            sandbox_page_url=page,
-            sandbox_iphone_add_url=f"{page.rstrip('/')}/phones/iphone/add" if page else None,
-            proxy_hops=environment.proxy_hops,
-            metrics_token=(
-                environment.metrics_token.get_secret_value() if environment.metrics_token else None
-            ),
-        ),
-    )
     server = waitress.create_server(
-        app,
+        web_application(installation, insecure_lan=insecure_lan),
         host=host,
         port=port,
         threads=THREADS,
@@ -53,6 +41,26 @@ def serve_web(installation: Installation, *, host: str, port: int, insecure_lan:
     signal.signal(signal.SIGINT, _leave)
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     server.run()
+
+
+def web_application(installation: Installation, *, insecure_lan: bool = False) -> WSGIApplication:
+    """The application of one process, for whatever server runs it."""
+    environment = installation.settings.environment
+    page = environment.sandbox_page_url
+    return create_app(
+        installation.loyalty,
+        WebSettings(
+            public_url=public_url(installation.settings),
+            secret_key=web_secret(installation.keyring),
+            insecure_lan=insecure_lan,
+            sandbox_page_url=page,
+            sandbox_iphone_add_url=f"{page.rstrip('/')}/phones/iphone/add" if page else None,
+            proxy_hops=environment.proxy_hops,
+            metrics_token=(
+                environment.metrics_token.get_secret_value() if environment.metrics_token else None
+            ),
+        ),
+    )
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

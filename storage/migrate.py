@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -136,11 +137,13 @@ def revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def head() -> str:
-    """The revision this release works with."""
+    """The revision this release works with; asked once, before newer files may take its place."""
     return str(_scripts().get_current_head())
 
 
+@cache
 def known_revisions() -> frozenset[str]:
     """Every revision this release can work its way up from."""
     return frozenset(script.revision for script in _scripts().walk_revisions())

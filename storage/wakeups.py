@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, select, text
 
+from common.clock import Clock
+from common.errors import Unavailable
 from storage import tables
 from storage.deliveries import WAKE_CHANNEL
 from storage.engine import Database
+from storage.migrate import head
 from storage.scope import Scope
+from storage.unit_of_work import run_work
 
 LOOK_EVERY_S: Final = 0.02
+# A worker shows itself every few seconds; one that was silent for so long is gone.
+ALIVE: Final = timedelta(seconds=60)
 
 
 class Wakeups(Protocol):
@@ -35,6 +41,9 @@ class Wakeups(Protocol):
 def open_wakeups(database: Database, *, stop: threading.Event) -> Iterator[Wakeups]:
     """Wake-ups over a connection of their own; waiting ends early when `stop` is set."""
     with database.engine.connect() as connection:
+        # Kept for as long as the worker lives: not one of those its transactions share, and what
+        # it listens to must not go back to the pool with it.
+        connection.detach()
         connection.execution_options(isolation_level="AUTOCOMMIT")
         if database.is_sqlite:
             yield _DataVersion(connection, stop)
@@ -81,14 +90,28 @@ class _Listen:
 
 
 def beat(scope: Scope, name: str, facts: Mapping[str, Any]) -> None:
-    """Write a worker's sign of life."""
+    """Write a worker's sign of life, with the revision its release was written for."""
     table = tables.worker_heartbeat
     now = scope.clock.now()
+    told = {"schema": head(), **facts}
     changed = scope.execute(
-        table.update().where(table.c.name == name).values(seen_at=now, facts=dict(facts))
+        table.update().where(table.c.name == name).values(seen_at=now, facts=told)
     )
     if not changed.rowcount:
-        scope.insert_new(table, name=name, seen_at=now, facts=dict(facts))
+        scope.insert_new(table, name=name, seen_at=now, facts=told)
+
+
+def take_leave(database: Database, name: str, *, clock: Clock) -> None:
+    """Take a worker's sign of life away: it ended as it was asked to."""
+    table = tables.worker_heartbeat
+    # A database that is away by now learns it from the silence.
+    with suppress(Unavailable):
+        run_work(
+            database,
+            None,
+            lambda work: work.scope.execute(table.delete().where(table.c.name == name)),
+            clock=clock,
+        )
 
 
 def last_beat(scope: Scope) -> datetime | None:
@@ -96,3 +119,14 @@ def last_beat(scope: Scope) -> datetime | None:
     table = tables.worker_heartbeat
     row = scope.execute(select(table.c.seen_at).order_by(table.c.seen_at.desc()).limit(1)).first()
     return None if row is None else row.seen_at
+
+
+def older_workers(scope: Scope, *, than: str) -> list[str]:
+    """The names of workers seen lately whose release is older than revision `than`."""
+    table = tables.worker_heartbeat
+    rows = scope.execute(
+        select(table.c.name, table.c.facts)
+        .where(table.c.seen_at > scope.clock.now() - ALIVE)
+        .order_by(table.c.name)
+    )
+    return [row.name for row in rows if str(row.facts.get("schema", "")) < than]

@@ -32,6 +32,7 @@ from regulars.sandbox_process import SandboxProcess, start_sandbox
 from regulars.settings import PREFIX, Settings
 from regulars.supervisor import Part, Supervisor, end_with_parent, only_one
 from regulars.web_process import serve_web
+from storage.wakeups import take_leave
 
 SANDBOX_PORT: Final = 8471
 PUSH_PORT: Final = 8472
@@ -200,6 +201,7 @@ def worker(desk: Desk, *, with_parent: bool) -> None:
         keyring=installation.keyring,
         stop=stop,
     )
+    take_leave(installation.database, installation.delivery.worker_name, clock=SystemClock())
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -88,11 +88,11 @@ def run_once(
 ) -> OperationResult:
     """Run `action` in one transaction, and once more when its key was taken meanwhile."""
     try:
-        return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+        return run_work(ctx.database, merchant_id, action, clock=ctx.clock, shares=True)
     except KeyTaken:
         pass
     try:
-        return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+        return run_work(ctx.database, merchant_id, action, clock=ctx.clock, shares=True)
     except KeyTaken as error:
         raise Conflict(_("This sale is already recorded.")) from error
 

@@ -20,7 +20,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import (
     AbstractContextManager,
     contextmanager,
@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.errors import ConfigurationError, Unavailable
+from storage.group_commit import GroupCommit, Result
 from storage.locks import FairLock, FileLock
 
 BUSY_TIMEOUT_S: Final = 5
@@ -93,6 +94,7 @@ class Database:
         self._turn = FairLock()
         self._here = threading.local()
         self._file_lock = _file_lock(self.engine) if self.is_sqlite else None
+        self._groups = GroupCommit(self._turn, self._group_transaction)
 
     @contextmanager
     def connection(self, *, writing: bool) -> Iterator[Connection]:
@@ -109,6 +111,31 @@ class Database:
             return
         with self._one_writer(), self._transaction(_WRITING) as connection:
             yield connection
+
+    def write(self, action: Callable[[Connection], Result], *, shares: bool = False) -> Result:
+        """Run `action` in a writing transaction and commit.
+
+        Args:
+            action: only database work.
+            shares: on SQLite others that wait may go into the same commit; the action must be
+                short, for they wait for each other, and bear being run twice.
+
+        Raises:
+            Unavailable: the database is locked, full or away, or the commit is unknown.
+            RuntimeError: as `connection`.
+        """
+        if not self.is_sqlite:
+            with self.connection(writing=True) as connection:
+                result = action(connection)
+                connection.commit()
+                return result
+
+        def marked(connection: Connection) -> Result:
+            with self._marked():
+                return action(connection)
+
+        self._demand_no_writing()
+        return self._groups.run(marked, timeout_s=BUSY_TIMEOUT_S, shares=shares)
 
     @contextmanager
     def schema_connection(self) -> Iterator[Connection]:
@@ -131,26 +158,38 @@ class Database:
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
+        self._demand_no_writing()
+        with self._fair_turn(), self._marked():
+            yield
+
+    def _demand_no_writing(self) -> None:
         if getattr(self._here, "writing", False):
             raise RuntimeError("a writing transaction was opened inside another one")
-        with self._fair_turn():
-            self._here.writing = True
-            try:
-                yield
-            finally:
-                self._here.writing = False
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        """This thread writes; a mark of the thread, for a shared transaction changes threads."""
+        self._here.writing = True
+        try:
+            yield
+        finally:
+            self._here.writing = False
+
+    @contextmanager
+    def _group_transaction(self) -> Iterator[Connection]:
+        with self._file_turn(), self._transaction(_WRITING) as connection:
+            yield connection
 
     def _fair_turn(self) -> AbstractContextManager[None]:
         return self._sqlite_turn() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def _sqlite_turn(self) -> Iterator[None]:
-        with self._turn.held(timeout_s=BUSY_TIMEOUT_S):
-            if self._file_lock is None:
-                yield
-            else:
-                with self._file_lock.held(timeout_s=BUSY_TIMEOUT_S):
-                    yield
+        with self._turn.held(timeout_s=BUSY_TIMEOUT_S), self._file_turn():
+            yield
+
+    def _file_turn(self) -> AbstractContextManager[None]:
+        return self._file_lock.held(timeout_s=BUSY_TIMEOUT_S) if self._file_lock else nullcontext()
 
     @contextmanager
     def _transaction(self, kind: _Kind) -> Iterator[Connection]:
@@ -162,12 +201,16 @@ class Database:
                     _prepare_sqlite(connection, kind)
                 else:
                     _prepare_postgresql(connection, kind)
-                with connection.begin() as transaction:
-                    if kind.patient and not self.is_sqlite:
-                        connection.exec_driver_sql(_NO_TIME_OUTS)
-                    yield connection
-                    if transaction.is_active:
-                        transaction.rollback()
+                try:
+                    with connection.begin() as transaction:
+                        if kind.patient and not self.is_sqlite:
+                            connection.exec_driver_sql(_NO_TIME_OUTS)
+                        yield connection
+                        if transaction.is_active:
+                            transaction.rollback()
+                finally:
+                    if self.is_sqlite:
+                        _leave_nothing_open(connection)
         except PoolTimeout as error:
             raise Unavailable from error
         except DBAPIError as error:
@@ -317,6 +360,13 @@ def _prepare_sqlite(connection: Connection, kind: _Kind) -> None:
     connection.info["pragmas"] = wanted
 
 
+def _leave_nothing_open(connection: Connection) -> None:
+    """After a commit that was refused, SQLite's transaction is still there, and its lock."""
+    driver: Any = connection.connection.dbapi_connection
+    if driver is not None and driver.in_transaction:
+        driver.rollback()
+
+
 def _prepare_postgresql(connection: Connection, kind: _Kind) -> None:
     """The same; the pool takes both options back. They ride on BEGIN and cost no round trip."""
     if not kind.writes:
@@ -346,6 +396,7 @@ def _create_postgresql(settings: DatabaseSettings) -> Engine:
     }
     return create_engine(
         url,
+        # An exact limit: the server's max_connections is shared out over processes by it.
         pool_size=settings.pool_size,
         max_overflow=4,
         pool_timeout=BUSY_TIMEOUT_S,

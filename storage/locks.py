@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,26 @@ from common.errors import Unavailable
 _POLL_S: Final = 0.005
 
 
+class _Turn(threading.Event):
+    """A waiter; `shares` tells whether it may go on with what the one before it left open."""
+
+    def __init__(self, *, shares: bool) -> None:
+        super().__init__()
+        self.shares = shares
+
+
 class FairLock:
-    """A lock that serves waiters in the order they came."""
+    """A lock that serves waiters in the order they came.
+
+    `before_release` runs, with the lock still held, each time it is let go in the plain way;
+    `hand_to_sharer` passes it on without that.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
+        self._waiting: deque[_Turn] = deque()
         self._held = False
+        self.before_release: Callable[[], None] = _nothing
 
     @contextmanager
     def held(self, *, timeout_s: float) -> Iterator[None]:
@@ -42,13 +55,13 @@ class FairLock:
         finally:
             self.release()
 
-    def acquire(self, *, timeout_s: float) -> bool:
+    def acquire(self, *, timeout_s: float, shares: bool = False) -> bool:
         """True when the lock is ours; False when `timeout_s` went by."""
         with self._guard:
             if not self._held:
                 self._held = True
                 return True
-            turn = threading.Event()
+            turn = _Turn(shares=shares)
             self._waiting.append(turn)
         try:
             if turn.wait(timeout_s):
@@ -60,21 +73,36 @@ class FairLock:
             raise
         return self._leave(turn)
 
+    def hand_to_sharer(self) -> bool:
+        """Hand over to whoever waits longest if it shares; False when the lock is still ours."""
+        with self._guard:
+            if not self._waiting or not self._waiting[0].shares:
+                return False
+            self._waiting.popleft().set()
+            return True
+
     def release(self) -> None:
         """Hand over to whoever waits longest."""
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._held = False
+        try:
+            self.before_release()
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._held = False
 
-    def _leave(self, turn: threading.Event) -> bool:
+    def _leave(self, turn: _Turn) -> bool:
         """Step out of the queue; True when the turn had come in between."""
         with self._guard:
             if turn.is_set():
                 return True
             self._waiting.remove(turn)
             return False
+
+
+def _nothing() -> None:
+    """What a lock does before it is let go, until somebody says otherwise."""
 
 
 class FileLock:

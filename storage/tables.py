@@ -659,7 +659,6 @@ mass_change = _merchant_table(
     _required("moved", BigInteger),
     Column("done_at", UtcTime),
     _time("created_at"),
-    Column("subject_id", BigInteger),  # what it is about: a message's id
     Column("total", BigInteger),  # cards it had before it, when it began
     Column("not_before", UtcTime),
     Column("paused_at", UtcTime),

@@ -26,7 +26,7 @@ DUE = "wanted_revision > delivered_revision and state = 'open'"
 def upgrade() -> None:
     """Before this step every claim ranked all rows that are due; now it reads each merchant's first."""
     _lag_count()
-    for column in ("subject_id", "total", "not_before", "paused_at", "cancelled_at"):
+    for column in ("total", "not_before", "paused_at", "cancelled_at"):
         op.add_column("mass_change", sa.Column(column, sa.BigInteger(), nullable=True))
     op.add_column("delivery", sa.Column("reminders", sa.Integer(), nullable=True))
     op.add_column("delivery", sa.Column("reminded_revision", sa.BigInteger(), nullable=True))
@@ -40,7 +40,7 @@ def downgrade() -> None:
     _due_index("ix_delivery_due", ["due_at"])
     for column in ("reminded_revision", "reminders"):
         op.drop_column("delivery", column)
-    for column in ("cancelled_at", "paused_at", "not_before", "total", "subject_id"):
+    for column in ("cancelled_at", "paused_at", "not_before", "total"):
         op.drop_column("mass_change", column)
     op.drop_table("lag_count")
 

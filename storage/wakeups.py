@@ -41,10 +41,11 @@ class Wakeups(Protocol):
 def open_wakeups(database: Database, *, stop: threading.Event) -> Iterator[Wakeups]:
     """Wake-ups over a connection of their own; waiting ends early when `stop` is set."""
     with database.engine.connect() as connection:
+        # While the pool still knows it: how a detached connection commits can no longer be set.
+        connection.execution_options(isolation_level="AUTOCOMMIT")
         # Kept for as long as the worker lives: not one of those its transactions share, and what
         # it listens to must not go back to the pool with it.
         connection.detach()
-        connection.execution_options(isolation_level="AUTOCOMMIT")
         if database.is_sqlite:
             yield _DataVersion(connection, stop)
         else:

@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from ledger.accounts import AccountKind
-from ledger.lots import Allocation
+from ledger.lots import Allocation, NewLot
 from ledger.member_state import Progress, Promise
-from ledger.operations import NewLot
 from ledger.programme_terms import LimitKind
 
 
@@ -33,14 +32,29 @@ class PartKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Multiplied:
+    """`size` (minor units, or pieces) that counted `percent` / 100 times, by a rule or a tier.
+
+    A tier is written `tier:gold`, a promise `promise:` and the rule that made it.
+    """
+
+    rule: str
+    percent: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Units of one rule, with its multiplier in percent and the rule or tier that gave that."""
+    """Units of one rule, before caps, and what multiplied them.
+
+    `counted` is minor units for rules by amount, visits or pieces for the others.
+    """
 
     rule: str
     kind: PartKind
     units: int
-    percent: int = 100
-    multiplied_by: str = ""
+    counted: int = 0
+    multiplied: tuple[Multiplied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,16 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewLot:
+    """A credit to come; `idle_days` ends it after so many days without any activity."""
+
+    amount: int
+    available_from: datetime
+    expires_at: datetime | None = None
+    idle_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """`amount` taken from a lot; below zero when given back."""
 

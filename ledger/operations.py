@@ -24,6 +24,7 @@ from ledger import reasons
 from ledger.accounts import Account, OperationKind
 from ledger.limits import Limits, check_balance, check_sale, check_visits
 from ledger.lots import Allocation, Lot
+from ledger.lots import NewLot as NewLot  # noqa: PLC0414 - known from here too
 from ledger.rate import Earned, rate_spend
 from ledger.terms import PointsTerms, StampTerms, Terms
 
@@ -41,16 +42,6 @@ class Transfer:
     debit_account_id: int
     credit_account_id: int
     amount: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLot:
-    """A credit to come; `idle_days` ends it after so many days without any activity."""
-
-    amount: int
-    available_from: datetime
-    expires_at: datetime | None = None
-    idle_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.programme_terms import Rounding
 from ledger.terms import PointsTerms
 
 
@@ -31,3 +32,26 @@ def rate_spend(terms: PointsTerms, *, carry_minor: int, amount_minor: int) -> Ea
         return Earned(units=0, carry_minor=total)
     whole, rest = divmod(total, terms.spend_minor)
     return Earned(units=terms.points * whole, carry_minor=rest)
+
+
+def rate_steps(
+    size: int, *, step: int, units: int, carry: int, rounding: Rounding = Rounding.CARRY
+) -> Earned:
+    """`units` for each whole `step` of `size`; the carry counts in its own measure, that of `size`.
+
+    Only `CARRY` uses and changes the carry; the others round each sale by itself.
+    """
+    match rounding:
+        case Rounding.CARRY:
+            total = carry + size
+            if total < 0:
+                return Earned(units=0, carry_minor=total)
+            whole, rest = divmod(total, step)
+            return Earned(units=units * whole, carry_minor=rest)
+        case Rounding.DOWN:
+            whole = size // step
+        case Rounding.NEAREST:
+            whole = (2 * size + step) // (2 * step)
+        case Rounding.UP:
+            whole = -(-size // step)
+    return Earned(units=units * whole, carry_minor=carry)

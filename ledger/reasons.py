@@ -11,29 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from common.i18n import current_language, mark, ngettext
 from common.i18n import gettext as _
-from common.money import decimals, format_money
+from common.i18n import ngettext
+from ledger import movement_reasons, programme_reasons
 from ledger.accounts import Account, OperationKind
+from ledger.amount_words import amount_words
+from ledger.amount_words import carried as carried  # noqa: PLC0414 - known from here too
+from ledger.programme_terms import ProgrammeTerms
 from ledger.rate import Earned
 from ledger.terms import PointsTerms, StampTerms, Terms
 
 MINUS: Final = "\N{MINUS SIGN}"
-
-# What people call a hundredth of the currency; the others are written as money.
-_MINOR_WORDS: Final = {
-    **dict.fromkeys(
-        ("AUD", "BND", "CAD", "EUR", "FJD", "HKD", "JMD", "NAD", "NZD", "SGD", "TTD", "USD", "ZAR"),
-        (mark("%(number)d cent"), mark("%(number)d cents")),
-    ),
-    "GBP": (mark("%(number)d penny"), mark("%(number)d pence")),
-    "CHF": (mark("%(number)d centime"), mark("%(number)d centimes")),
-    "PLN": (mark("%(number)d grosz"), mark("%(number)d groszy")),
-    **dict.fromkeys(
-        ("ARS", "BRL", "CLP", "COP", "MXN"),
-        (mark("%(number)d centavo"), mark("%(number)d centavos")),
-    ),
-}
 
 
 def spend_reason(terms: PointsTerms, earned: Earned, *, counted_minor: int) -> dict[str, Any]:
@@ -113,13 +101,26 @@ def _carry(terms: Terms, carry_minor: int) -> dict[str, Any]:
     }
 
 
-def headline(reason: Mapping[str, Any]) -> str:
-    """The change in a few words: `+12 points`."""
+def headline(reason: Mapping[str, Any], *, terms: ProgrammeTerms | None = None) -> str:
+    """The change in a few words: `+12 points`; `terms` lend their units' names."""
+    if reason["rule"] == programme_reasons.RULE:
+        return programme_reasons.headline(reason, terms)
+    if reason["rule"] in movement_reasons.RULES:
+        return movement_reasons.headline(reason, terms)
     return _units(reason["units"], reason["unit"])
 
 
-def sentences(reason: Mapping[str, Any], *, reward_name: str = "") -> tuple[str, ...]:
-    """The reason in the current language, headline first: `+12 points`, then what explains it."""
+def sentences(
+    reason: Mapping[str, Any], *, reward_name: str = "", terms: ProgrammeTerms | None = None
+) -> tuple[str, ...]:
+    """The reason in the current language, headline first: `+12 points`, then what explains it.
+
+    `terms` lend the names of units and tiers to the reasons of format 2; they may be newer.
+    """
+    if reason["rule"] == programme_reasons.RULE:
+        return programme_reasons.sentences(reason, terms)
+    if reason["rule"] in movement_reasons.RULES:
+        return movement_reasons.sentences(reason, terms, reward_name=reward_name)
     parts = [headline(reason)]
     match reason["rule"]:
         case "visit":
@@ -137,52 +138,6 @@ def sentences(reason: Mapping[str, Any], *, reward_name: str = "") -> tuple[str,
         parts.append(_("More was not possible: a limit was reached"))
     parts.append(_carried_of(reason))
     return tuple(part for part in parts if part)
-
-
-def carried(carry_minor: int, currency: str, points: int = 1) -> str:
-    """What is carried, as a sentence in the current language; empty for nothing.
-
-    `points` is how many come at once ("your next 5 points").
-    """
-    if carry_minor == 0:
-        return ""
-    size = abs(carry_minor)
-    amount = amount_words(size, currency)
-    number = size if has_minor_word(size, currency) else 1
-    if carry_minor < 0:
-        return ngettext(
-            "The next %(amount)s does not count: it makes up for a sale that was undone",
-            "The next %(amount)s do not count: they make up for a sale that was undone",
-            number,
-            amount=amount,
-        )
-    if points == 1:
-        return ngettext(
-            "%(amount)s counts towards your next point",
-            "%(amount)s count towards your next point",
-            number,
-            amount=amount,
-        )
-    return ngettext(
-        "%(amount)s counts towards your next %(points)d points",
-        "%(amount)s count towards your next %(points)d points",
-        number,
-        amount=amount,
-        points=points,
-    )
-
-
-def amount_words(minor: int, currency: str) -> str:
-    """`40 cents`, `1 penny`, or `€5.40` where a word would be odd or is not known."""
-    if not has_minor_word(minor, currency):
-        return format_money(minor, currency, language=current_language())
-    one, many = _MINOR_WORDS[currency]
-    return ngettext(one, many, minor)
-
-
-def has_minor_word(minor: int, currency: str) -> bool:
-    """Whether people say this amount in words of the minor unit."""
-    return currency in _MINOR_WORDS and 0 < minor < 10 ** decimals(currency)
 
 
 def _carried_of(reason: Mapping[str, Any]) -> str:

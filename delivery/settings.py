@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from delivery.mail_settings import MailSettings
+
 APNS_URL: Final = "https://api.push.apple.com"
 GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
 GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
@@ -64,3 +66,4 @@ class DeliverySettings:
     slice_every_s: float = 1.0
     tries_max: int = 400
     poison_tries_max: int = 5
+    mail: MailSettings | None = None  # without a mail server no mail is written

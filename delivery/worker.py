@@ -26,6 +26,8 @@ from delivery.apple_lane import AppleLane
 from delivery.desk import Desk
 from delivery.google_chores import run_chores
 from delivery.google_lane import GoogleLane
+from delivery.mail_lane import MailLane
+from delivery.outbox_lane import run_outbox
 from delivery.retry import bound_s
 from delivery.settings import DeliverySettings
 from delivery.slices import move_slice
@@ -34,6 +36,7 @@ from storage import claims as settle
 from storage.claims import Claim, Claims, Settlement
 from storage.deliveries import Channel
 from storage.engine import Database
+from storage.outbox import OutboxChannel
 from storage.sweeping import sweep
 from storage.unit_of_work import open_work, run_work
 from storage.wakeups import beat, open_wakeups
@@ -84,6 +87,15 @@ def run_worker(
         ),
         threading.Thread(target=run_chores, args=(desk,), name="google-chores", daemon=True),
     ]
+    if settings.mail is not None:
+        threads.append(
+            threading.Thread(
+                target=run_outbox,
+                args=(desk, MailLane, OutboxChannel.MAIL),
+                name="mail",
+                daemon=True,
+            )
+        )
     for thread in threads:
         thread.start()
     _keep_house(desk)

@@ -24,7 +24,8 @@ class LoyaltySettings:
     to when the operator names one (REGULARS_APPLE_ROOT); `sandbox_root_pem` is the sandbox's, where
     there is one. `allowed_token_uri` is a token address
     beside Google's (REGULARS_ALLOW_TOKEN_URI). `google_keys_url` is where the root keys of Google's
-    callbacks come from: keys of another address vouch for nothing.
+    callbacks come from: keys of another address vouch for nothing. `sends_mail` says that a mail server
+    is set up: without one no mail is written, and pages say what staff do instead.
     """
 
     public_url: str
@@ -35,6 +36,7 @@ class LoyaltySettings:
     allowed_token_uri: str | None = None
     google_keys_url: str = GOOGLE_KEYS_URL
     google_save_timeout_s: float = 3.0
+    sends_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from common.clock import Clock, SystemClock
 from common.errors import ConfigurationError
 from delivery.google_client import GoogleClient
+from delivery.mail_settings import MailSettings, read_mail_settings
 from delivery.settings import DeliverySettings
 from loyalty.context import Loyalty, LoyaltySettings
 from regulars.inspection import trusted_roots
@@ -134,6 +135,7 @@ def _loyalty_settings(settings: Settings) -> LoyaltySettings:
         sandbox_root_pem=roots.sandbox,
         google_keys_url=environment.google_keys_url,
         allowed_token_uri=environment.allow_token_uri,
+        sends_mail=mail_settings(settings) is not None,
     )
 
 
@@ -152,6 +154,17 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         allowed_token_uri=environment.allow_token_uri,
         public_url=public_url(settings),
         worker_name=f"{socket.gethostname()}-{os.getpid()}",
+        mail=mail_settings(settings),
+    )
+
+
+def mail_settings(settings: Settings) -> MailSettings | None:
+    """The mail server, None where there is none."""
+    environment = settings.environment
+    if environment.smtp_url is None or environment.mail_from is None:
+        return None
+    return read_mail_settings(
+        environment.smtp_url.get_secret_value(), environment.mail_from, ca_file=environment.smtp_ca
     )
 
 

@@ -22,9 +22,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import ConfigurationError
+from delivery.mail_settings import read_mail_settings, read_sender
 
 PREFIX: Final = "REGULARS_"
-SECRETS: Final = ("DATABASE_URL", "MASTER_KEY", "DERIVATION_KEY", "METRICS_TOKEN")
+SECRETS: Final = ("DATABASE_URL", "MASTER_KEY", "DERIVATION_KEY", "METRICS_TOKEN", "SMTP_URL")
 GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
 GOOGLE_SAVE_URL: Final = "https://pay.google.com/gp/v/save"
 GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
@@ -107,6 +108,16 @@ class Environment(BaseSettings):
         min_length=16,
         description="Opens `/metrics` to other machines (`Authorization: Bearer …`).",
     )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server: `smtps://user:password@mail.example.com`; none, no e-mail.",
+    )
+    smtp_ca: Path | None = Field(
+        default=None, description="PEM file of the roots the mail server may chain to."
+    )
+    mail_from: str | None = Field(
+        default=None, description="Whom e-mails come from: `Shop <cards@example.com>`."
+    )
     log_level: str = Field(
         default="info",
         pattern="^(debug|info|warning|error)$",
@@ -141,7 +152,21 @@ class Environment(BaseSettings):
             raise ValueError("must start with postgresql:// or sqlite:///")
         return value
 
-    @field_validator("apns_ca", "apple_root")
+    @field_validator("mail_from")
+    @classmethod
+    def _is_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_sender(value)
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_mail_settings(value.get_secret_value(), "any@example.com")
+        return value
+
+    @field_validator("apns_ca", "apple_root", "smtp_ca")
     @classmethod
     def _is_pem(cls, value: Path | None) -> Path | None:
         if value is not None and b"-----BEGIN CERTIFICATE-----" not in _read_small(value):
@@ -216,6 +241,10 @@ def read_settings(
     for name in SECRETS:
         _take_secret_file(name, given, values, complaints)
     environment = _validated(values, complaints)
+    if environment is not None and (environment.smtp_url is None) != (
+        environment.mail_from is None
+    ):
+        complaints.append(f"Set {PREFIX}SMTP_URL and {PREFIX}MAIL_FROM both, or neither.")
     if environment is None or complaints:
         raise ConfigurationError("\n".join(complaints))
     return _complete(environment, data)

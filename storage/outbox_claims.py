@@ -111,6 +111,16 @@ class OutboxClaims:
         ordered = sorted(settlements, key=lambda one: (one.claim.merchant_id, one.claim.id))
         return sum(self._settle(one) for one in ordered)
 
+    def any_late(self) -> bool:
+        """Whether a row waits past its worth; reads only."""
+        table = tables.outbox
+        late = (
+            select(table.c.id)
+            .where(table.c.state == OutboxState.OPEN, table.c.expires_at <= self._scope.clock.now())
+            .limit(1)
+        )
+        return self._scope.execute(late).first() is not None
+
     def bury_late(self, *, limit: int = CLAIM_MAX) -> int:
         """End rows that came too late to be worth anything; returns how many."""
         table = tables.outbox

@@ -1,7 +1,8 @@
 """Taking due deliveries and giving them back settled, for any number of workers on both engines.
 
 One statement claims on both: PostgreSQL skips rows another worker holds (FOR UPDATE SKIP LOCKED),
-SQLite's writing transaction is alone anyway. Not here: what to send, what an answer means.
+SQLite's writing transaction is alone anyway. Not here: which rows come first (due.py), what to
+send, what an answer means.
 Rules:
 - a claim is a lease; settling works only while the lease is ours, so a late worker changes nothing;
 - the clock may jump: a lease or a due time further away than any we give counts as run out;
@@ -11,18 +12,16 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Row,
     and_,
     case,
-    exists,
     func,
     literal,
     or_,
@@ -33,15 +32,12 @@ from sqlalchemy import (
 
 from storage import tables
 from storage.deliveries import Channel
+from storage.due import DUE_MAX, LEASE_MAX, DueRow, due_rows
 from storage.records import columns, record_of
 from storage.scope import Scope
 from storage.types import UtcTime
 
 LEASE: Final = timedelta(seconds=60)
-LEASE_MAX: Final = timedelta(seconds=120)
-"""The longest lease any version gives; one that ends later was written by a wrong clock."""
-DUE_MAX: Final = timedelta(hours=3)
-"""Longer than any pace, back-off or Retry-After that is honoured."""
 CLAIM_MAX: Final = 200
 _LOOK_AHEAD: Final = 4
 _ERROR_MAX: Final = 300
@@ -114,14 +110,51 @@ class Claims:
 
     def any_due(self, channels: Sequence[Channel]) -> bool:
         """Whether a claim would find something; reads only, so no writer waits for it."""
-        found = select(exists(self._candidates(1, channels)))
-        return bool(self._scope.execute(found).scalar_one())
+        return bool(self.due(channels, limit=1))
 
-    def claim(self, channels: Sequence[Channel], *, lease: str, limit: int) -> list[Claim]:
-        """Take up to `limit` due rows under `lease`, a name no other batch ever uses."""
+    def due(
+        self, channels: Sequence[Channel], *, limit: int, without: Collection[int] = ()
+    ) -> list[DueRow]:
+        """Rows a claim may take, in fair order; reads only.
+
+        Args:
+            channels: which ways out.
+            limit: how many.
+            without: merchants that have enough in hand already.
+        """
+        return due_rows(self._scope, channels, limit=limit, without=without)
+
+    def claim(
+        self,
+        channels: Sequence[Channel],
+        *,
+        lease: str,
+        limit: int,
+        due: Sequence[DueRow] | None = None,
+    ) -> list[Claim]:
+        """Take up to `limit` due rows under `lease`, a name no other batch ever uses.
+
+        `due` are rows that were found in another transaction; those that are not due any more, or
+        that another worker holds, are passed over.
+        """
+        most = min(limit, CLAIM_MAX)
+        found = self.due(channels, limit=most * _LOOK_AHEAD) if due is None else due
+        claims: list[Claim] = []
+        while found and len(claims) < most:
+            wanted, found = found[: most - len(claims)], found[most - len(claims) :]
+            claims += self._take(wanted, lease=lease)
+        claims += self._of_same_phones(claims, lease=lease)
+        return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
+
+    def _take(self, wanted: Sequence[DueRow], *, lease: str) -> list[Claim]:
         table = tables.delivery
-        picked = self._picked(min(limit, CLAIM_MAX), channels)
         now = self._scope.clock.now()
+        picked = (
+            select(table.c.merchant_id, table.c.id)
+            .where(tuple_(table.c.merchant_id, table.c.id).in_(wanted), _is_due(now))
+            .with_for_update(skip_locked=True, of=table)
+            .cte("picked")
+        )
         rows = self._scope.execute(
             update(table)
             .where(tuple_(table.c.merchant_id, table.c.id).in_(select(picked)))
@@ -129,9 +162,7 @@ class Claims:
             .returning(*columns(table, Claim))
             .add_cte(picked)
         )
-        claims = [_claim_of(row) for row in rows]
-        claims += self._of_same_phones(claims, lease=lease)
-        return sorted(claims, key=lambda claim: (claim.priority, claim.wanted_at, claim.id))
+        return [_claim_of(row) for row in rows]
 
     def take(self, channel: Channel, target_id: int, *, lease: str) -> Claim | None:
         """Take one row of the scope's merchant now, due or not; None while another holds it.
@@ -180,8 +211,9 @@ class Claims:
         others = (
             select(table.c.merchant_id, table.c.id)
             .where(
+                # Only Apple's rows have a device. The channel is not named, or SQLite would read
+                # all that the merchant's channel has to send instead of these phones' rows.
                 tuple_(table.c.merchant_id, table.c.device_id).in_(sorted(phones)),
-                table.c.channel == Channel.APPLE,
                 table.c.wanted_revision > table.c.delivered_revision,
                 table.c.state == "open",
                 table.c.attempts == 0,
@@ -200,49 +232,6 @@ class Claims:
             .add_cte(others)
         )
         return [_claim_of(row) for row in rows]
-
-    def _picked(self, limit: int, channels: Sequence[Channel]) -> CTE:
-        table = tables.delivery
-        candidates = self._candidates(limit * _LOOK_AHEAD, channels).subquery("candidate")
-        return (
-            select(table.c.merchant_id, table.c.id)
-            .join(
-                candidates,
-                and_(
-                    candidates.c.merchant_id == table.c.merchant_id, candidates.c.id == table.c.id
-                ),
-            )
-            .where(_is_due(self._scope.clock.now()))
-            .order_by(candidates.c.turn)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=table)
-            .cte("picked")
-        )
-
-    def _candidates(self, limit: int, channels: Sequence[Channel]) -> Any:
-        """Due rows in fair order: `turn` counts each merchant's rows from one."""
-        table, breaker = tables.delivery, tables.breaker
-        now = self._scope.clock.now()
-        broken = exists().where(
-            breaker.c.merchant_id == table.c.merchant_id,
-            breaker.c.channel == wallet_of(table.c.channel),
-            breaker.c.retry_at > now,
-            breaker.c.retry_at <= now + DUE_MAX,
-        )
-        turn = func.row_number().over(
-            partition_by=table.c.merchant_id,
-            order_by=(table.c.priority, table.c.due_at, table.c.id),
-        )
-        ranked = (
-            select(table.c.merchant_id, table.c.id, table.c.priority, turn.label("turn"))
-            .where(_is_due(now), table.c.channel.in_([str(one) for one in channels]), ~broken)
-            .subquery("ranked")
-        )
-        return (
-            select(ranked.c.merchant_id, ranked.c.id, ranked.c.turn)
-            .order_by(ranked.c.turn, ranked.c.priority)
-            .limit(limit)
-        )
 
     def _settle(self, one: Settlement) -> int:
         table = tables.delivery

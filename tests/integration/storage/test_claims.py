@@ -17,7 +17,7 @@ from storage import claims as settle
 from storage import tables
 from storage.breakers import Breakers
 from storage.claims import DUE_MAX, LEASE, LEASE_MAX, Claim, Claims, Settlement
-from storage.deliveries import Channel
+from storage.deliveries import MASS, Channel
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 from tests.support import builders
 from tests.support.builders import CAFE, GYM
@@ -289,3 +289,43 @@ def test_a_given_back_row_is_due_as_before(ctx: Loyalty) -> None:
 
     (again,) = claim(ctx)
     assert again == replace(mine, lease=again.lease)
+
+
+def test_a_merchant_with_enough_in_hand_is_left_out(ctx: Loyalty) -> None:
+    some_cards(ctx, CAFE.id, cards=3)
+    some_cards(ctx, GYM.id, cards=3)
+
+    with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
+        due = Claims(work.scope).due(OBJECTS, limit=10, without={GYM.id})
+
+    assert [merchant_id for merchant_id, _id in due] == [CAFE.id] * 3
+
+
+def test_rows_found_earlier_are_taken_only_if_they_are_still_due(ctx: Loyalty) -> None:
+    some_cards(ctx, CAFE.id, cards=3)
+    with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
+        due = Claims(work.scope).due(OBJECTS, limit=10)
+    (first, *_rest) = claim(ctx, limit=1)
+
+    late = run_work(
+        ctx.database,
+        None,
+        lambda work: Claims(work.scope).claim(OBJECTS, lease="late", limit=10, due=due),
+        clock=ctx.clock,
+    )
+
+    assert len(late) == 2
+    assert first.id not in {one.id for one in late}
+
+
+def test_the_oldest_scan_of_any_merchant_comes_before_all_mass_changes(
+    ctx: Loyalty, clock: ManualClock
+) -> None:
+    some_cards(ctx, CAFE.id, cards=5)
+    set_row(ctx, priority=MASS)
+    clock.advance(seconds=30)
+    ((_member, scanned),) = some_cards(ctx, GYM.id, cards=1)
+
+    found = claim(ctx, limit=2)
+
+    assert found[0].pass_id == scanned

@@ -6,9 +6,19 @@ sentences (reasons.py, programme_reasons.py).
 
 from __future__ import annotations
 
-from common.i18n import current_language, ngettext
+from typing import Final
+
+from common.i18n import current_language, mark, ngettext
+from common.i18n import gettext as _
 from common.money import format_money
 from ledger.programme_terms import ProgrammeTerms, UnitKind, UnitTerms
+
+_NAMES: Final = {
+    UnitKind.POINTS: mark("Points"),
+    UnitKind.STAMPS: mark("Stamps"),
+    UnitKind.VISITS: mark("Visits"),
+    UnitKind.CLASSES: mark("Classes"),
+}
 
 
 def count_words(units: int, unit: UnitTerms, currency: str) -> str:
@@ -40,3 +50,12 @@ def percent_words(percent: int) -> str:
     """`200` as `2`, `150` as `1.5`: how many times."""
     whole, rest = divmod(percent, 100)
     return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") if rest else str(whole)
+
+
+def unit_name(unit: UnitTerms) -> str:
+    """What many of the unit are called, to begin a sentence with."""
+    if unit.kind is UnitKind.CASHBACK:
+        return _("Credits")
+    if unit.name_many:
+        return unit.name_many[:1].upper() + unit.name_many[1:]
+    return _(_NAMES[unit.kind])

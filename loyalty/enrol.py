@@ -23,6 +23,7 @@ from common.i18n import gettext as _
 from common.ids import new_id
 from loyalty.contacts import clean_name, fold_name, normalise_email, normalise_phone
 from loyalty.context import Loyalty
+from loyalty.greet import greet
 from loyalty.new_card import card_token, make_card
 from loyalty.posting import MerchantSuspended
 from signing.keyring import Keyring
@@ -235,6 +236,7 @@ def _new_member(
     )
     work.members.add(member)
     work.books.open_member(member.id, programme.id, programme.unit)
+    greet(work, member)
     answers = {ConsentPurpose.MEMBERSHIP: True, ConsentPurpose.OFFERS: request.offers}
     for purpose, given in answers.items():
         work.members.add_consent(

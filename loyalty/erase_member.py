@@ -65,6 +65,7 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     if member.state == MemberState.ERASED:
         return Erased(member_id=member_id, cards=0, again=True)
     work.members.blank(member_id)
+    work.rules.forget_member(member_id)
     work.directory.remove_tokens(CARD, member_id)
     work.sessions.drop_links("new_phone", member_id)
     cards = work.passes.of_member(member_id)

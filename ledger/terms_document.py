@@ -1,6 +1,6 @@
 """Terms of format 2 as a JSON document: the one place where a document becomes values.
 
-Pydantic says what has the wrong shape and where; contradictions.py what makes no sense together.
+Pydantic says what has the wrong shape and where (terms_shape.py), contradictions.py what makes no sense together.
 Every complaint names its place by a path (`rules.2.spend_minor`). Numbers must be whole numbers:
 neither `"10"` nor `10.0` nor `true` is one. Defaults are left out when written.
 """
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from common.errors import InvalidInput, InvalidInputs
@@ -24,247 +24,10 @@ from ledger import programme_terms as domain
 from ledger.contradictions import check_programme
 from ledger.programme_terms import ProgrammeTerms
 from ledger.terms import PointsTerms, StampTerms, Terms
+from ledger.terms_shape import Document, Part
 
 FORMAT: Final = 2
 DOCUMENT_LENGTH_MAX: Final = 200_000
-AMOUNT_MAX: Final = 100_000_000_000
-UNITS_MAX: Final = 1_000_000
-DAYS_MAX: Final = 3660
-
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,23}$")]
-UnitCode = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23}|[A-Z]{3})$")]
-ItemCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Name = Annotated[str, StringConstraints(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
-Positive = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-Units = Annotated[int, Field(ge=1, le=UNITS_MAX)]
-Days = Annotated[int, Field(ge=0, le=DAYS_MAX)]
-Codes = Annotated[tuple[ItemCode, ...], Field(max_length=200)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Expiry(_Part):
-    kind: domain.ExpiryKind = domain.ExpiryKind.NEVER
-    days: Days = 0
-    months: Annotated[int, Field(ge=0, le=60)] = 0
-
-
-class UnitTerms(_Part):
-    code: UnitCode
-    kind: domain.UnitKind
-    name_one: Name = ""
-    name_many: Name = ""
-    goal: Annotated[int, Field(ge=2, le=100)] | None = None
-    expiry: Expiry = Expiry()
-    pending_days: Annotated[int, Field(ge=0, le=365)] = 0
-    rounding: domain.Rounding = domain.Rounding.CARRY
-    pause_days: Annotated[int, Field(ge=0, le=365)] = 0
-
-
-class Match(_Part):
-    items: Codes = ()
-    categories: Codes = ()
-    own_brand: bool = False
-
-
-class When(_Part):
-    match: Match = Match()
-    weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(max_length=7)] = ()
-    from_minute: Annotated[int, Field(ge=0, le=1439)] = 0
-    until_minute: Annotated[int, Field(ge=1, le=1440)] = 1440
-    first_day: date | None = None
-    last_day: date | None = None
-    first_purchase: bool = False
-    tiers: Annotated[tuple[Code, ...], Field(max_length=10)] = ()
-
-
-class Floor(_Part):
-    minor: Amount = 0
-    average: domain.AverageOf | None = None
-    percent: Annotated[int, Field(ge=1, le=1000)] = 100
-
-
-class Grant(_Part):
-    kind: domain.GrantKind
-    amount: Positive
-    unit: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23}|[A-Z]{3})?$")] = ""
-    days: Days = 0
-    floor: Floor = Floor()
-
-
-class SpendRule(_Part):
-    kind: Literal["spend"]
-    code: Code
-    unit: UnitCode
-    spend_minor: Positive
-    units: Units
-    min_sale_minor: Amount = 0
-    when: When = When()
-
-
-class CashbackRule(_Part):
-    kind: Literal["cashback"]
-    code: Code
-    unit: UnitCode
-    basis_points: Annotated[int, Field(ge=1, le=10_000)]
-    min_sale_minor: Amount = 0
-    when: When = When()
-
-
-class VisitRule(_Part):
-    kind: Literal["visit"]
-    code: Code
-    unit: UnitCode
-    units: Units = 1
-    min_sale_minor: Amount = 0
-    when: When = When()
-
-
-class ItemRule(_Part):
-    kind: Literal["item"]
-    code: Code
-    unit: UnitCode
-    units: Units = 1
-    when: When = When()
-
-
-class PackRule(_Part):
-    kind: Literal["pack"]
-    code: Code
-    unit: UnitCode
-    units: Units
-    days: Days = 0
-    when: When = When()
-
-
-class MultiplierRule(_Part):
-    kind: Literal["multiplier"]
-    code: Code
-    unit: UnitCode
-    percent: Annotated[int, Field(ge=101, le=10_000)]
-    when: When = When()
-
-
-class BonusRule(_Part):
-    kind: Literal["bonus"]
-    code: Code
-    grant: Grant
-    floor: Floor = Floor()
-    once: bool = False
-    when: When = When()
-
-
-class Level(_Part):
-    goal: Annotated[int, Field(ge=1, le=10_000)]
-    grant: Grant
-
-
-class ChallengeRule(_Part):
-    kind: Literal["challenge"]
-    code: Code
-    levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=10)]
-    action: domain.ChallengeAction = domain.ChallengeAction.SALE
-    span: domain.Span = domain.Span.EVER
-    days: Days = 0
-    streak: bool = False
-    repeat: bool = False
-    min_sale_minor: Amount = 0
-    when: When = When()
-
-
-class SetPart(_Part):
-    unit: UnitCode
-    need: Annotated[int, Field(ge=1, le=1000)]
-
-
-class SetRule(_Part):
-    kind: Literal["set"]
-    code: Code
-    parts: Annotated[tuple[SetPart, ...], Field(min_length=1, max_length=20)]
-    grant: Grant
-
-
-class WelcomeRule(_Part):
-    kind: Literal["welcome"]
-    code: Code
-    grant: Grant
-
-
-Rule = Annotated[
-    SpendRule
-    | CashbackRule
-    | VisitRule
-    | ItemRule
-    | PackRule
-    | MultiplierRule
-    | BonusRule
-    | ChallengeRule
-    | SetRule
-    | WelcomeRule,
-    Field(discriminator="kind"),
-]
-
-
-class TierLevel(_Part):
-    code: Code
-    name: Annotated[Name, StringConstraints(min_length=1)]
-    threshold: Positive
-    benefit_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    percent: Annotated[int, Field(ge=100, le=10_000)] = 100
-
-
-class TierTerms(_Part):
-    levels: Annotated[tuple[TierLevel, ...], Field(min_length=1, max_length=10)]
-    basis: domain.TierBasis = domain.TierBasis.SPEND
-    unit: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23}|[A-Z]{3})?$")] = ""
-    window: domain.TierWindow = domain.TierWindow.EVER
-    days: Days = 0
-    grace_days: Days = 0
-
-
-class LimitRule(_Part):
-    kind: domain.LimitKind
-    most: Positive
-    unit: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]{0,23}|[A-Z]{3})?$")] = ""
-
-
-class PaymentRule(_Part):
-    unit: UnitCode
-    units: Units
-    minor: Positive
-    min_units: Annotated[int, Field(ge=0, le=UNITS_MAX)] = 0
-    max_percent: Annotated[int, Field(ge=1, le=100)] = 100
-
-
-class Counts(_Part):
-    tax: bool = True
-    tip: bool = False
-    discount: bool = False
-    gift_cards: bool = False
-    exclude: Match = Match()
-
-
-class Document(_Part):
-    format: Literal[2]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-    units: Annotated[tuple[UnitTerms, ...], Field(min_length=1, max_length=20)]
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]
-    counts: Counts = Counts()
-    tiers: TierTerms | None = None
-    limits: Annotated[tuple[LimitRule, ...], Field(max_length=50)] = ()
-    payments: Annotated[tuple[PaymentRule, ...], Field(max_length=20)] = ()
-    spent_reward: domain.SpentReward = domain.SpentReward.ASK
-    debt: domain.DebtPolicy = domain.DebtPolicy.OWE
-    restore_days: Days = 14
-    notice_days: Annotated[int, Field(ge=0, le=365)] = 30
-    warn_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...], Field(max_length=10)] = (
-        30,
-        7,
-    )
-
 
 RULE_KINDS: Final[dict[type, str]] = {
     domain.SpendRule: "spend",
@@ -340,7 +103,7 @@ def read_terms(document: Mapping[str, Any], *, version: int, time_zone: str) -> 
 def _build(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_build(item) for item in value)
-    if not isinstance(value, _Part):
+    if not isinstance(value, Part):
         return value
     made = getattr(domain, type(value).__name__)
     names = (item.name for item in fields(made))

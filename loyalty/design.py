@@ -20,7 +20,9 @@ from common.i18n import current_language
 from common.i18n import gettext as _
 from ledger import reasons
 from ledger.rate import Earned
-from ledger.terms import PointsTerms, StampTerms, Terms, check_terms, explain, unit_of
+from ledger.any_terms import AnyTerms, explain_any, first_unit, goal_of
+from ledger.programme_terms import ProgrammeTerms
+from ledger.terms import PointsTerms, StampTerms, Terms, check_terms
 from loyalty.context import Loyalty
 from loyalty.design_words import with_words, words_of
 from passes.big_pictures import (
@@ -292,7 +294,11 @@ def _keep(
 
 
 def _sample(
-    terms: Terms, rewards: tuple[tuple[str, int], ...], *, places: tuple[Place, ...], ctx: Loyalty
+    terms: AnyTerms,
+    rewards: tuple[tuple[str, int], ...],
+    *,
+    places: tuple[Place, ...],
+    ctx: Loyalty,
 ) -> Content:
     """A member who has collected a little, so that every part of the card shows something."""
     balance = _sample_balance(terms, rewards)
@@ -304,26 +310,31 @@ def _sample(
         member_number=SAMPLE_NUMBER,
         member_name=_("Ada Lovelace"),
         barcode="SAMPLE0000000000000000CARD",
-        unit=str(unit_of(terms)),
+        unit=first_unit(terms),
         balance=balance,
-        goal=terms.goal if isinstance(terms, StampTerms) else None,
+        goal=goal_of(terms),
         progress=progress_words(terms, lines, balance=balance, carry=carry),
         next_reward=next_reward(lines),
         rewards=lines,
-        rules=explain(terms),
+        rules=explain_any(terms),
         history=_sample_history(terms),
         places=places,
         card_link=f"{ctx.settings.public_url}/m/…",
     )
 
 
-def _sample_balance(terms: Terms, rewards: tuple[tuple[str, int], ...]) -> int:
-    if isinstance(terms, StampTerms):
-        return max(1, terms.goal * 2 // 3)
-    return max(1, rewards[0][1] * 7 // 10) if rewards else 12 * terms.points
+def _sample_balance(terms: AnyTerms, rewards: tuple[tuple[str, int], ...]) -> int:
+    goal = goal_of(terms)
+    if goal is not None:
+        return max(1, goal * 2 // 3)
+    if rewards:
+        return max(1, rewards[0][1] * 7 // 10)
+    return 12 * terms.points if isinstance(terms, PointsTerms) else 12
 
 
-def _sample_history(terms: Terms) -> tuple[str, ...]:
+def _sample_history(terms: AnyTerms) -> tuple[str, ...]:
+    if isinstance(terms, ProgrammeTerms):
+        return ()
     if isinstance(terms, StampTerms):
         return reasons.sentences(
             reasons.visit_reason(terms, visits=1, balance=_sample_balance(terms, ()))

@@ -7,7 +7,8 @@ without an amount is no sale: a basket of nothing would spoil every average.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,9 +19,13 @@ from common.i18n import gettext as _
 from ledger.accounts import AccountKind, OperationKind
 from ledger.limits import LIMITS, Limits, too_many_earns
 from ledger.operations import plan_earn
+from ledger.programme_terms import ProgrammeTerms
 from loyalty import posting
 from loyalty.context import Loyalty
+from loyalty.earn_by_rules import earn_by_rules
+from loyalty.next_terms import current
 from loyalty.results import OperationResult
+from loyalty.sold import SaleItem, lines_document
 from storage.book_records import Claim, NewSale, Standing
 from storage.unit_of_work import UnitOfWork
 
@@ -36,6 +41,10 @@ class EarnRequest:
     `amount_minor` is required for points; `visits` (stamps) is required for stamps, where an
     amount may be added for the books. `source_ref` is the outside's name of the sale, by default
     the key. `sold_at` is aware; by default now.
+
+    The rest is for programmes of many rules. `amount_minor` is then the full price with tax and
+    tip, before discount; `redeemed_minor` is what points, rewards and coupons paid of it, by the
+    operations `redemptions`; `taps` are stamps by unit that staff gave.
     """
 
     member_id: int
@@ -46,6 +55,26 @@ class EarnRequest:
     source: str = "till"
     source_ref: str | None = None
     sold_at: datetime | None = None
+    tax_minor: int = 0
+    tip_minor: int = 0
+    discount_minor: int = 0
+    redeemed_minor: int = 0
+    lines: tuple[SaleItem, ...] = ()
+    taps: Mapping[str, int] = field(default_factory=dict)
+    redemptions: tuple[int, ...] = ()
+
+    def details(self) -> dict[str, object]:
+        """What is told beyond the amount; empty for a plain sale."""
+        found: dict[str, object] = {
+            "tax_minor": self.tax_minor,
+            "tip_minor": self.tip_minor,
+            "discount_minor": self.discount_minor,
+            "redeemed_minor": self.redeemed_minor,
+            "lines": lines_document(self.lines),
+            "taps": dict(self.taps),
+            "redemptions": list(self.redemptions),
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 def earn(
@@ -73,11 +102,14 @@ def earn(
 def _earn(
     work: UnitOfWork, request: EarnRequest, claim: Claim, *, limits: Limits
 ) -> OperationResult:
-    standing = work.books.standing(
-        request.member_id,
-        claim,
-        contra=AccountKind.ISSUED,
-        nth_earn=limits.earns_per_card_day,
+    standing = current(
+        work,
+        lambda: work.books.standing(
+            request.member_id,
+            claim,
+            contra=AccountKind.ISSUED,
+            nth_earn=limits.earns_per_card_day,
+        ),
     )
     earlier = posting.replay(work, standing, claim)
     if earlier is not None:
@@ -85,6 +117,10 @@ def _earn(
     posting.demand_active(standing)
     now = work.clock.now()
     _check_day(standing, now, limits)
+    if isinstance(standing.terms, ProgrammeTerms):
+        return earn_by_rules(
+            work, request, claim, standing=standing, terms=standing.terms, limits=limits
+        )
     draft = plan_earn(
         standing.account,
         standing.terms,
@@ -107,6 +143,7 @@ def _claim(request: EarnRequest) -> Claim:
             "amount_minor": request.amount_minor,
             "visits": request.visits,
             "sold_at": request.sold_at,
+            **request.details(),
         },
         key=request.idempotency_key,
         source=request.source,

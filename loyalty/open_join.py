@@ -13,7 +13,7 @@ from common.crockford import normalise
 from common.errors import NotFound
 from common.i18n import current_language, use_language
 from common.i18n import gettext as _
-from ledger.terms import StampTerms, Terms, explain, unit_of
+from ledger.any_terms import AnyTerms, explain_any, first_unit, goal_of
 from loyalty.context import Loyalty
 from loyalty.enrol import refuse_closed
 from loyalty.wallets import Wallets, wallets_of
@@ -79,7 +79,7 @@ def _page(ctx: Loyalty, work: UnitOfWork, merchant: Merchant, *, programme: Prog
     terms = work.programmes.terms(programme.id)
     rewards = work.programmes.rewards(programme.id, active_only=True)
     with use_language(current_language()):
-        rules = explain(terms)
+        rules = explain_any(terms)
     return JoinPage(
         code=programme.join_code,
         merchant_id=merchant.id,
@@ -100,7 +100,7 @@ def _page(ctx: Loyalty, work: UnitOfWork, merchant: Merchant, *, programme: Prog
     )
 
 
-def _empty_card(terms: Terms, rewards: list[Reward]) -> Content:
+def _empty_card(terms: AnyTerms, rewards: list[Reward]) -> Content:
     """The card as it looks on the first day, without a code."""
     cheapest = min(rewards, key=lambda reward: reward.cost, default=None)
     return Content(
@@ -109,9 +109,9 @@ def _empty_card(terms: Terms, rewards: list[Reward]) -> Content:
         member_number="",
         member_name="",
         barcode="",
-        unit=unit_of(terms),
+        unit=first_unit(terms),
         balance=0,
-        goal=terms.goal if isinstance(terms, StampTerms) else None,
+        goal=goal_of(terms),
         progress="",
         next_reward=RewardLine(name=cheapest.name, cost=cheapest.cost, due=False)
         if cheapest

@@ -20,7 +20,9 @@ from common.i18n import gettext as _
 from ledger import reasons
 from ledger.accounts import OperationKind
 from ledger.operations import Draft
+from ledger.programme_terms import ProgrammeTerms
 from loyalty.context import Loyalty
+from loyalty.event_results import replayed_event
 from loyalty.results import OperationResult, carried_words, replayed_result
 from storage.book_records import Claim, Heading, NewSale, Standing
 from storage.books import KeyTaken
@@ -108,7 +110,11 @@ def replay(work: UnitOfWork, standing: Standing, request: Claim) -> OperationRes
     earlier = work.books.operation(standing.earlier_id)
     if earlier.request_hash != request.request_hash:
         raise IdempotencyMismatch(_("This key was used before for another request."))
-    return replayed_result(earlier)
+    result = replayed_result(earlier)
+    if not isinstance(standing.terms, ProgrammeTerms):
+        return result
+    parts = [work.books.operation(one) for one in work.rules.parts(earlier.id)]
+    return replayed_event(result, parts, terms=standing.terms, reward_name=earlier.reward_name)
 
 
 def demand_active(standing: Standing) -> None:

@@ -17,7 +17,10 @@ from common.actor import Actor
 from common.errors import Conflict, InvalidInput, InvalidInputs, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
-from ledger.terms import StampTerms, Terms, check_terms, explain, terms_to_document, unit_of
+from ledger.any_terms import AnyTerms, explain_any, first_unit, has_stamps, units_of
+from ledger.contradictions import check_programme
+from ledger.programme_terms import ProgrammeTerms
+from ledger.terms import StampTerms, Terms, check_terms
 from loyalty.context import Loyalty
 from loyalty.slugs import check_slug, slug_for
 from loyalty.stamp_pictures import draw_for_cards
@@ -25,6 +28,7 @@ from passes.design import Design, ImageName, check_design
 from passes.images import Rendered, default_images
 from signing.tokens import join_code
 from storage.programmes import Programme, Reward
+from storage.terms_documents import document_of
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 FULL_CARD: Final = "full-card"
@@ -47,7 +51,7 @@ class ProgrammeView:
     slug: str
     name: str
     unit: str
-    terms: Terms
+    terms: AnyTerms
     rules: tuple[str, ...]
     rewards: tuple[Reward, ...]
     join_code: str
@@ -55,6 +59,8 @@ class ProgrammeView:
     draft_version: int
     design_version: int
     published_at: datetime | None
+    next_terms_version: int | None = None
+    next_terms_at: datetime | None = None
 
     def reward(self, reward_id: int) -> Reward:
         """One of its rewards.
@@ -79,7 +85,7 @@ def add_programme(
     *,
     slug: str,
     name: str,
-    terms: Terms,
+    terms: AnyTerms,
     design: Design | None = None,
     actor: Actor,
 ) -> int:
@@ -90,19 +96,19 @@ def add_programme(
         Conflict: the slug is taken.
     """
     check_slug(slug)
-    check_terms(terms)
+    _check(terms)
     programme_id = new_id()
     # Pictures are drawn before the transaction: they take long, and only the name shows on them.
     look = design or _first_look(name.strip(), terms)
     check_design(look)
     drawn = default_images(look)
-    new = _programme(ctx, programme_id, slug=slug, name=name, unit=unit_of(terms))
+    new = _programme(ctx, programme_id, slug=slug, name=name, unit=first_unit(terms))
 
     def action(work: UnitOfWork) -> int:
         work.programmes.add(new)
         work.programmes.add_terms(programme_id, terms)
         work.directory.add_name("join", new.join_code, programme_id)
-        work.books.open_programme(programme_id, new.unit)
+        work.rules.open_programme(programme_id, units_of(terms))
         merchant = work.merchants.get()
         named = design or replace(look, organization_name=merchant.name, language=merchant.language)
         work.programmes.save_draft(programme_id, with_images(work, named, drawn))
@@ -113,8 +119,15 @@ def add_programme(
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
 
-def _first_look(name: str, terms: Terms) -> Design:
-    label = _("Stamps") if isinstance(terms, StampTerms) else _("Points")
+def _check(terms: AnyTerms) -> None:
+    if isinstance(terms, ProgrammeTerms):
+        check_programme(terms)
+    else:
+        check_terms(terms)
+
+
+def _first_look(name: str, terms: AnyTerms) -> Design:
+    label = _("Stamps") if has_stamps(terms) else _("Points")
     return Design(programme_name=name, organization_name=name, balance_label=label)
 
 
@@ -138,9 +151,9 @@ def change_terms(
     def action(work: UnitOfWork) -> int:
         programme = work.programmes.get(programme_id)
         present = work.programmes.terms(programme_id)
-        if terms_to_document(present) == terms_to_document(terms):
+        if document_of(present) == document_of(terms):
             return programme.terms_version
-        _change_unit(work, programme, unit_of(terms))
+        change_unit(work, programme, first_unit(terms))
         version = work.programmes.add_terms(programme_id, terms)
         _keep_full_card_reward(work, programme_id, terms)
         work.deliveries.bump_programme(programme_id, reason="terms")
@@ -218,7 +231,7 @@ def _view(work: UnitOfWork, programme: Programme) -> ProgrammeView:
         name=programme.name,
         unit=programme.unit,
         terms=terms,
-        rules=explain(terms),
+        rules=explain_any(terms),
         rewards=tuple(work.programmes.rewards(programme.id)),
         join_code=programme.join_code,
         ask={
@@ -229,6 +242,8 @@ def _view(work: UnitOfWork, programme: Programme) -> ProgrammeView:
         draft_version=work.programmes.draft(programme.id).version,
         design_version=programme.design_version,
         published_at=programme.published_at,
+        next_terms_version=programme.next_terms_version,
+        next_terms_at=programme.next_terms_at,
     )
 
 
@@ -243,7 +258,12 @@ def _programme(ctx: Loyalty, programme_id: int, *, slug: str, name: str, unit: s
     )
 
 
-def _change_unit(work: UnitOfWork, programme: Programme, unit: str) -> None:
+def change_unit(work: UnitOfWork, programme: Programme, unit: str) -> None:
+    """Let the card count something else first, as long as nobody holds one.
+
+    Raises:
+        Conflict: cards are out.
+    """
     if programme.unit == unit:
         return
     if work.reports.member_count(programme.id):
@@ -258,9 +278,11 @@ def _change_unit(work: UnitOfWork, programme: Programme, unit: str) -> None:
     work.programmes.set_unit(programme.id, unit)
 
 
-def _keep_full_card_reward(work: UnitOfWork, programme_id: int, terms: Terms) -> None:
+def _keep_full_card_reward(work: UnitOfWork, programme_id: int, terms: AnyTerms) -> None:
     """A stamp card's free one is a reward like any other, so that it is redeemed like any other."""
     known = work.programmes.reward_by_slug(programme_id, FULL_CARD)
+    if isinstance(terms, ProgrammeTerms):
+        return  # its rewards are the owner's own
     if not isinstance(terms, StampTerms):
         if known is not None and known.active:
             work.programmes.update_reward(replace(known, active=False))

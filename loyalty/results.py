@@ -13,12 +13,26 @@ from storage.book_records import StoredOperation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitChange:
+    """What an event did to one unit; `debt_change` below zero was paid off what was owed."""
+
+    operation_id: int
+    kind: OperationKind
+    unit: str
+    units: int
+    balance: int
+    debt_change: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
     """One operation, as it was and stays.
 
     `units` is the signed change; `balance` and `carry_minor` are those right after it. `carried`
     is a sentence about the carry, empty when there is none; `sentences` explain the operation,
     headline first, in the current language. `replayed` tells that the same key had done it before.
+    `changes` are all units of an event under many rules, `tier` the tier after it, `discount_minor`
+    what the till takes off.
     """
 
     operation_id: int
@@ -33,11 +47,15 @@ class OperationResult:
     sentences: tuple[str, ...]
     replayed: bool
     created_at: datetime
+    changes: tuple[UnitChange, ...] = ()
+    tier: str = ""
+    tier_risen: bool = False
+    discount_minor: int = 0
 
 
 def carried_words(reason: Mapping[str, Any]) -> str:
     """The sentence about an operation's carry; empty for stamps and for nothing."""
-    if "currency" not in reason:
+    if "currency" not in reason or "points" not in reason:
         return ""
     return reasons.carried(reason["carry_minor"], reason["currency"], reason["points"])
 
@@ -51,7 +69,7 @@ def replayed_result(operation: StoredOperation) -> OperationResult:
         unit=operation.unit,
         units=operation.units,
         balance=operation.balance_after,
-        carry_minor=operation.reason["carry_minor"],
+        carry_minor=operation.reason.get("carry_minor", 0),
         carried=carried_words(operation.reason),
         reason=operation.reason,
         sentences=reasons.sentences(operation.reason, reward_name=operation.reward_name),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.actor import Actor
-from ledger.terms import StampTerms
+from ledger.any_terms import goal_of
 from loyalty.context import Loyalty
 from passes.design import Design
 from passes.stamp_card import draw_stamps
@@ -86,7 +86,7 @@ class _Drawn:
 
 def _goal(work: UnitOfWork, programme_id: int) -> int:
     terms = work.programmes.terms(programme_id)
-    return terms.goal if isinstance(terms, StampTerms) else 0
+    return goal_of(terms) or 0
 
 
 def _lacks(design: Design, goal: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.actor import Actor
 from ledger.accounts import Account, OperationKind
-from ledger.terms import Terms
+from ledger.any_terms import AnyTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,12 @@ class Standing:
     time_zone: str
     sale_max_minor: int
     member_state: str
-    terms: Terms
+    terms: AnyTerms
     account: Account
     contra_id: int
     earlier_id: int | None
     nth_earn_at: datetime | None
+    next_terms_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,8 @@ class StoredOperation:
     reward_name: str
     reversed_by: int | None
     is_spent: bool
+    part_of_id: int | None = None
+    debt_change: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,5 +139,5 @@ class CardFacts:
     balance: int
     spendable: int
     carry_minor: int
-    terms: Terms
+    terms: AnyTerms
     rewards: tuple[CardReward, ...]

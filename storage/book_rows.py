@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from common.clock import from_micros
 from ledger.accounts import OperationKind
 from ledger.lots import Lot
-from ledger.terms import Terms, terms_from_document
 from storage.book_records import StoredOperation
-
-
-@lru_cache(maxsize=1024)
-def terms_of(document: str, version: int) -> Terms:
-    return terms_from_document(json.loads(document), version)
 
 
 def moment(micros: int | None) -> datetime | None:
@@ -52,4 +45,6 @@ def operation_of(row: Any) -> StoredOperation:
         reward_name=row[14] or "",
         reversed_by=row[15],
         is_spent=bool(row[16]),
+        part_of_id=row[17],
+        debt_change=row[18],
     )

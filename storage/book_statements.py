@@ -27,7 +27,9 @@ select m.status, m.currency, m.time_zone, m.sale_max_minor, b.state,
     where o.merchant_id = a.merchant_id and o.source = ? and o.source_ref = ? and o.kind = ?),
   (select o.created_at from operation o
     where o.merchant_id = a.merchant_id and o.member_id = a.member_id and o.kind = 'earn'
-    order by o.id desc limit 1 offset ?)
+      and o.part_of_id is null
+    order by o.id desc limit 1 offset ?),
+  p.next_terms_at
 from account a
   join member b on b.merchant_id = a.merchant_id and b.id = a.member_id
   join merchant m on m.id = a.merchant_id
@@ -116,14 +118,16 @@ select o.id, o.kind, o.member_id, o.unit, o.units, o.carry_change, o.balance_aft
   o.terms_version, o.reason, o.request_hash, o.actor_kind, o.actor_id, o.created_at,
   o.reverses_id, r.name, v.id,
   exists (select 1 from lot l where l.merchant_id = o.merchant_id and l.operation_id = o.id
-    and l.remaining < l.amount)
+    and l.remaining < l.amount), o.part_of_id, o.debt_change
 from operation o
   left join reward r on r.merchant_id = o.merchant_id and r.id = o.reward_id
   left join operation v on v.merchant_id = o.merchant_id and v.reverses_id = o.id
 """
 OPERATION: Final = _OPERATION_COLUMNS + "where o.merchant_id = ? and o.id = ?"
+# The further operations of an event are told with its first, but what ran out is told apart.
 HISTORY: Final = (
-    _OPERATION_COLUMNS + "where o.merchant_id = ? and o.member_id = ? order by o.id desc limit ?"
+    _OPERATION_COLUMNS + "where o.merchant_id = ? and o.member_id = ? "
+    "and (o.part_of_id is null or o.kind = 'expire') order by o.id desc limit ?"
 )
 
 MEMBER_OF_OPERATION: Final = """
@@ -134,6 +138,7 @@ select member_id, kind from operation where merchant_id = ? and id = ?
 LATEST_OF_ACTOR: Final = """
 select id from operation
 where merchant_id = ? and created_at >= ? and actor_kind = ? and actor_id = ?
+  and part_of_id is null
 order by created_at desc, id desc limit 1
 """
 
@@ -160,7 +165,8 @@ CARD: Final = """
 select b.number, b.name, p.id, a.unit, a.balance, a.carry, p.terms_version, t.document,
   (select coalesce(sum(l.remaining), 0) from lot l
     where l.merchant_id = a.merchant_id and l.account_id = a.id and l.remaining > 0
-      and l.available_from <= ? and (l.expires_at is null or l.expires_at > ?))
+      and l.available_from <= ? and (l.expires_at is null or l.expires_at > ?)),
+  (select m.time_zone from merchant m where m.id = a.merchant_id)
 from account a
   join member b on b.merchant_id = a.merchant_id and b.id = a.member_id
   join programme p on p.merchant_id = a.merchant_id and p.id = a.programme_id

@@ -12,8 +12,9 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -36,13 +37,16 @@ from storage.book_records import (
     Standing,
     StoredOperation,
 )
-from storage.book_rows import lot_of, moment, operation_of, terms_of
+from storage.book_rows import lot_of, moment, operation_of
 from storage.book_writer import write
+from storage.entries import Event, write_event
 from storage.scope import Scope
+from storage.terms_documents import terms_of_text
 
 HISTORY_MAX: Final = 100
 LOCK_NOT_AVAILABLE: Final = "55P03"
 _ID_MAX: Final = 2**63 - 1
+Written = TypeVar("Written")
 
 
 class KeyTaken(Exception):
@@ -133,7 +137,7 @@ class Books:
             time_zone=row[2],
             sale_max_minor=row[3],
             member_state=row[4],
-            terms=terms_of(row[7], row[6]),
+            terms=terms_of_text(row[7], row[6], row[2]),
             account=Account(
                 id=row[8],
                 programme_id=row[5],
@@ -146,6 +150,7 @@ class Books:
             contra_id=row[13],
             earlier_id=row[14] if row[14] is not None else row[16],
             nth_earn_at=moment(row[17]),
+            next_terms_at=moment(row[18]),
         )
 
     def _lock(self, values: tuple[Any, ...]) -> Any:
@@ -203,8 +208,22 @@ class Books:
             KeyTaken: key or reference was committed by another transaction meanwhile.
             OperationInFlight: another transaction holds the same key for the whole time-out.
         """
+        return self._once(lambda: write(self._scope, draft, heading, sale=sale))
+
+    def post_event(self, event: Event) -> tuple[int, ...]:
+        """Write an event of several units whole; see `entries`.
+
+        Returns:
+            The operations' ids, in the order of the entries.
+
+        Raises:
+            KeyTaken, OperationInFlight: as `post`.
+        """
+        return self._once(lambda: write_event(self._scope, event))
+
+    def _once(self, act: Callable[[], Written]) -> Written:
         try:
-            return write(self._scope, draft, heading, sale=sale)
+            return act()
         except IntegrityError as error:
             if _is_taken(error):
                 raise KeyTaken from error
@@ -293,7 +312,7 @@ class Books:
             unit=row[3],
             balance=row[4],
             carry_minor=row[5],
-            terms=terms_of(row[7], row[6]),
+            terms=terms_of_text(row[7], row[6], row[9]),
             spendable=min(int(row[8]), row[4]),
             rewards=tuple(CardReward(id=r[0], slug=r[1], name=r[2], cost=r[3]) for r in rewards),
         )
@@ -307,5 +326,5 @@ def _demand_id(value: object) -> None:
 
 def _is_taken(error: IntegrityError) -> bool:
     text = str(error.orig)
-    names = ("uq_operation_", "uq_sale_", "operation.idempotency_key", ".source_ref")
+    names = ("uq_operation_", "uq_sale_", "uq_refund_", "operation.idempotency_key", ".source_ref")
     return any(name in text for name in names)

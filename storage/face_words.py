@@ -14,7 +14,8 @@ from sqlalchemy import Row
 
 from common.i18n import ngettext
 from ledger import reasons
-from ledger.terms import PointsTerms, StampTerms, Terms
+from ledger.any_terms import AnyTerms, has_stamps
+from ledger.terms import PointsTerms
 from passes.content import RewardLine
 
 
@@ -26,7 +27,9 @@ def next_reward(rewards: Sequence[RewardLine]) -> RewardLine | None:
     return rewards[0] if rewards else None
 
 
-def progress_words(terms: Terms, rewards: Sequence[RewardLine], *, balance: int, carry: int) -> str:
+def progress_words(
+    terms: AnyTerms, rewards: Sequence[RewardLine], *, balance: int, carry: int
+) -> str:
     """How far the next reward is, and what is carried, in the current language."""
     ahead = next((line for line in rewards if not line.due), None)
     parts = []
@@ -39,7 +42,7 @@ def progress_words(terms: Terms, rewards: Sequence[RewardLine], *, balance: int,
                 missing,
                 reward=ahead.name,
             )
-            if isinstance(terms, StampTerms)
+            if has_stamps(terms)
             else ngettext(
                 "%(number)d more point: %(reward)s",
                 "%(number)d more points: %(reward)s",

@@ -9,20 +9,22 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
-from ledger.terms import Terms, terms_from_document, terms_to_document
+from ledger.any_terms import AnyTerms
 from passes.design import Design, from_document, to_document
 from storage.records import columns, maybe_record, record_of, values_of
 from storage.scope import Scope
-from storage.tables import account, design, image, merchant, programme, reward, terms
+from storage.tables import account, design, image, merchant, programme, reward, terms, terms_draft
+from storage.terms_documents import document_of, terms_of_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,18 @@ class Programme:
     ask_phone: str = "off"
     published_at: datetime | None = None
     created_at: datetime
+    next_terms_version: int | None = None
+    next_terms_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
-    """What a member gets for `cost` units."""
+    """What a member gets for `cost` of `unit` (None: the programme's own).
+
+    `kind` as ledger.offers has it; `value` is percent or minor units, as the kind says; `stock`
+    None has no end; `used` is how many were handed over and stand; `conditions` are further costs,
+    the least sale, items and tiers (loyalty/offers.py reads them).
+    """
 
     id: int
     programme_id: int
@@ -57,6 +66,26 @@ class Reward:
     cost: int
     active: bool = True
     created_at: datetime
+    kind: str = "product"
+    unit: str | None = None
+    value: int | None = None
+    cost_minor: int | None = None
+    stock: int | None = None
+    per_member: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    note: str = ""
+    used: int = 0
+    conditions: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsDraft:
+    """The rules as they are edited; `based_on` is the version they were begun from."""
+
+    based_on: int
+    document: dict[str, Any]
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,23 +164,98 @@ class Programmes:
         """Say what the join page asks for."""
         self._change(programme_id, ask_name=name, ask_email=email, ask_phone=phone)
 
-    def add_terms(self, programme_id: int, new: Terms) -> int:
-        """Store the next version of the rules and make it the present one."""
-        version = self.get(programme_id).terms_version + 1
+    def add_terms(
+        self, programme_id: int, new: AnyTerms, *, effective_at: datetime | None = None
+    ) -> int:
+        """Store the next version of the rules: the present one, or from `effective_at` on.
+
+        What waited for its own moment gives way to it.
+        """
+        version = self._last_terms(programme_id) + 1
         self._scope.execute(
             self._scope.insert(
                 terms,
                 id=new_id(),
                 programme_id=programme_id,
                 version=version,
-                document=terms_to_document(new),
+                document=document_of(new),
                 created_at=self._scope.clock.now(),
+                effective_at=effective_at,
             )
         )
-        self._change(programme_id, terms_version=version)
+        if effective_at is None:
+            self.drop_next_terms(programme_id)
+            self._change(programme_id, terms_version=version)
+        else:
+            self._change(programme_id, next_terms_version=version, next_terms_at=effective_at)
         return version
 
-    def terms(self, programme_id: int, version: int | None = None) -> Terms:
+    def begin_next_terms(self, programme_id: int) -> int:
+        """Let the terms count that waited; the version that counts now."""
+        found = self.get(programme_id)
+        if found.next_terms_version is None:
+            return found.terms_version
+        self._change(
+            programme_id,
+            terms_version=found.next_terms_version,
+            next_terms_version=None,
+            next_terms_at=None,
+        )
+        return found.next_terms_version
+
+    def drop_next_terms(self, programme_id: int) -> None:
+        """Let nothing wait any more; the version itself stays in the books."""
+        self._change(programme_id, next_terms_version=None, next_terms_at=None)
+
+    def with_due_terms(self) -> list[int]:
+        """The programmes whose next terms are due."""
+        query = self._scope.select(programme, programme.c.id).where(
+            programme.c.next_terms_at <= self._scope.clock.now()
+        )
+        return [int(row.id) for row in self._scope.execute(query)]
+
+    def _last_terms(self, programme_id: int) -> int:
+        query = self._scope.select(terms, func.coalesce(func.max(terms.c.version), 0))
+        return int(
+            self._scope.execute(query.where(terms.c.programme_id == programme_id)).scalar_one()
+        )
+
+    def terms_draft(self, programme_id: int) -> TermsDraft | None:
+        """The rules as they are edited, None where nobody began."""
+        query = self._scope.select(terms_draft, *columns(terms_draft, TermsDraft)).where(
+            terms_draft.c.programme_id == programme_id
+        )
+        return maybe_record(TermsDraft, self._scope.execute(query).one_or_none())
+
+    def save_terms_draft(
+        self, programme_id: int, document: Mapping[str, Any], *, based_on: int
+    ) -> None:
+        """Keep the rules as they are edited."""
+        self.drop_terms_draft(programme_id)
+        self._scope.execute(
+            self._scope.insert(
+                terms_draft,
+                programme_id=programme_id,
+                based_on=based_on,
+                document=dict(document),
+                changed_at=self._scope.clock.now(),
+            )
+        )
+
+    def drop_terms_draft(self, programme_id: int) -> None:
+        """Forget what was edited."""
+        self._scope.execute(
+            terms_draft.delete().where(
+                terms_draft.c.merchant_id == self._scope.merchant,
+                terms_draft.c.programme_id == programme_id,
+            )
+        )
+
+    def set_average(self, programme_id: int, average_minor: int | None) -> None:
+        """Keep the average sale that the night worked out."""
+        self._change(programme_id, average_minor=average_minor)
+
+    def terms(self, programme_id: int, version: int | None = None) -> AnyTerms:
         """The rules of a version, the present ones by default.
 
         Raises:
@@ -164,7 +268,7 @@ class Programmes:
         document = self._scope.execute(query).scalar_one_or_none()
         if document is None:
             raise NotFound(_("This programme has no such rules."))
-        return terms_from_document(document, wanted)
+        return terms_of_document(document, wanted, time_zone=self._time_zone())
 
     def save_draft(self, programme_id: int, new: Design) -> int:
         """Keep a draft: over the last one, or as a new version when that was published."""
@@ -239,11 +343,23 @@ class Programmes:
             raise Conflict(_("There is a reward %(slug)s already.", slug=new.slug))
 
     def update_reward(self, changed: Reward) -> None:
-        """Store a reward's new name, cost and state."""
+        """Store a reward's new facts; its slug and how many were handed over stay."""
+        values = values_of(changed)
+        for fixed in ("id", "programme_id", "slug", "used", "created_at"):
+            values.pop(fixed)
         mine = self._scope.update(reward).where(reward.c.id == changed.id)
-        self._scope.execute(
-            mine.values(name=changed.name, cost=changed.cost, active=changed.active)
-        )
+        self._scope.execute(mine.values(**values))
+
+    def take_reward(self, reward_id: int) -> bool:
+        """Count one handed over; False when none was left in stock."""
+        left = or_(reward.c.stock.is_(None), reward.c.used < reward.c.stock)
+        mine = self._scope.update(reward).where(reward.c.id == reward_id, left)
+        return bool(self._scope.execute(mine.values(used=reward.c.used + 1)).rowcount == 1)
+
+    def give_back_reward(self, reward_id: int) -> None:
+        """Count one handed over less."""
+        mine = self._scope.update(reward).where(reward.c.id == reward_id, reward.c.used > 0)
+        self._scope.execute(mine.values(used=reward.c.used - 1))
 
     def rewards(self, programme_id: int, *, active_only: bool = False) -> list[Reward]:
         """A programme's rewards, the cheapest first."""
@@ -297,6 +413,10 @@ class Programmes:
             image.c.merchant_id.in_(select(merchant.c.id)), image.c.sha256 == sha256
         )
         return maybe_record(StoredImage, self._scope.execute(query.limit(1)).one_or_none())
+
+    def _time_zone(self) -> str:
+        query = select(merchant.c.time_zone).where(merchant.c.id == self._scope.merchant)
+        return str(self._scope.execute(query).scalar_one())
 
     def _last_design(self, programme_id: int) -> StoredDesign | None:
         highest = self._scope.select(design, func.max(design.c.version)).where(

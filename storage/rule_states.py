@@ -24,6 +24,7 @@ from storage import book_statements as books
 from storage import rule_statements as sql
 from storage.book_rows import moment
 from storage.scope import Scope
+from storage.tables import welcome
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -234,6 +235,29 @@ class RuleStates:
         merchant = self._scope.merchant
         values = (merchant, programme_id, member_id, merchant, member_id)
         return self._scope.run_sql(sql.WELCOMED, values).fetchone() is not None
+
+    def note_welcome(
+        self, member_id: int, programme_id: int, contact_indexes: Sequence[bytes]
+    ) -> None:
+        """Keep that a contact was welcomed; whoever gave none is known by the membership."""
+        own = b"member:%d" % member_id
+        for index in contact_indexes or [own]:
+            self._scope.insert_new(
+                welcome,
+                merchant_id=self._scope.merchant,
+                programme_id=programme_id,
+                contact_index=index,
+                member_id=member_id,
+                created_at=self._scope.clock.now(),
+            )
+
+    def forget_member(self, member_id: int) -> None:
+        """Forget the contacts of who was welcomed, when a member is erased."""
+        self._scope.execute(
+            welcome.delete().where(
+                welcome.c.merchant_id == self._scope.merchant, welcome.c.member_id == member_id
+            )
+        )
 
     # --- promises and progress ----------------------------------------------------------------
 

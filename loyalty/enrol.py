@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -71,12 +71,16 @@ class EnrolRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """The member; `known` says the contact joined before, and then `card_token` is empty."""
+    """The member; `known` says the contact joined before, and then `card_token` is empty.
+
+    `again` says that this very form was sent before.
+    """
 
     member_id: int
     number: str
     card_token: str
     known: bool
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +90,14 @@ class _Person:
     phone: str
 
 
-def enrol(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Enrolment:
-    """Make a member with a card, or recognise one.
+def enrol(
+    ctx: Loyalty,
+    merchant_id: int,
+    request: EnrolRequest,
+    *,
+    then: Callable[[UnitOfWork, Enrolment], None] | None = None,
+) -> Enrolment:
+    """Make a member with a card, or recognise one; `then` is done in the same transaction.
 
     Raises:
         InvalidInput: what was given cannot be used, or something asked for is missing.
@@ -95,12 +105,19 @@ def enrol(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Enrolment:
         MerchantSuspended: the merchant is suspended.
         NotFound: no such programme.
     """
+
+    def enrol_and_more(work: UnitOfWork) -> Enrolment:
+        done = enrol_in(work, request, merchant_id=merchant_id, keyring=ctx.keyring)
+        if then is not None:
+            then(work, done)
+        return done
+
     for attempt in range(TRIES_MAX):
         try:
             return run_work(
                 ctx.database,
                 merchant_id,
-                lambda work: _enrol(work, request, merchant_id=merchant_id, keyring=ctx.keyring),
+                enrol_and_more,
                 clock=ctx.clock,
             )
         except MemberExists:
@@ -110,9 +127,14 @@ def enrol(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Enrolment:
     raise AssertionError("the loop returns or raises")
 
 
-def _enrol(
+def enrol_in(
     work: UnitOfWork, request: EnrolRequest, *, merchant_id: int, keyring: Keyring
 ) -> Enrolment:
+    """`enrol` as a part of the caller's transaction.
+
+    Raises:
+        MemberExists: number or contact was taken in between; run the transaction again.
+    """
     merchant = work.merchants.get()
     programme = work.programmes.get(request.programme_id)
     refuse_closed(merchant, programme)
@@ -120,7 +142,7 @@ def _enrol(
     member_id = new_id()
     seen = _seen_form(work, request, person, member_id=member_id)
     if seen is not None:
-        return _enrolment(seen, merchant_id=merchant_id, keyring=keyring)
+        return replace(_enrolment(seen, merchant_id=merchant_id, keyring=keyring), again=True)
     sealer = _Sealer(keyring, merchant_id)
     known = _known(work, programme.id, person, sealer=sealer)
     if known is not None:

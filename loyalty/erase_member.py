@@ -18,6 +18,7 @@ from common.errors import NotFound
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
 from loyalty.new_card import BARCODE, CARD
+from loyalty.old_codes import OLD_CODE
 from signing.tokens import check_member_number
 from storage.members import MemberState
 from storage.unit_of_work import UnitOfWork, open_work, run_work
@@ -71,6 +72,7 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     cards = work.passes.of_member(member_id)
     for card in cards:
         work.directory.remove_tokens(BARCODE, card.id)
+        work.directory.remove_tokens(OLD_CODE, card.id)
         # Older cards bear the name too: void ones as well are told what they say now.
         work.passes.void(card.id)
     work.audit.add(

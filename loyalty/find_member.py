@@ -4,6 +4,7 @@ Not done here: throttling of failed look-ups (web/till.py).
 
 Rules (DESIGN 6):
 - The code in the QR proves that the card is here: with it, rewards may be redeemed.
+- A code of the system before us finds its card; a long one proves it (old_codes.py).
 - Number, e-mail, phone and name only look up: who is found is shown masked, may collect, and
   redeems with the card's code or a manager's PIN.
 - A dead code (a lost card's) and an unknown one get the same answer.
@@ -28,6 +29,7 @@ from loyalty.contacts import (
 )
 from loyalty.context import Loyalty
 from loyalty.new_card import BARCODE
+from loyalty.old_codes import pass_of_old_code, proves_card
 from loyalty.rotating_code import UnknownCard, by_rotating_code
 from signing.sealing import blind_index
 from signing.tokens import check_member_number, token_hash
@@ -44,6 +46,7 @@ class FoundBy(StrEnum):
     """What led to the member; only `code` proves the card."""
 
     CODE = "code"
+    OLD_CODE = "old_code"
     NUMBER = "number"
     EMAIL = "email"
     PHONE = "phone"
@@ -82,7 +85,7 @@ def find_by_code(ctx: Loyalty, merchant_id: int, scanned: str) -> FoundMember:
     if rotating is not None:
         return _card_in_hand(ctx, merchant_id, rotating)
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        found = _by_barcode(work, text, merchant_id=merchant_id) or _by_number(work, text)
+        found = _exact(work, text, merchant_id=merchant_id)
     if found is None:
         raise UnknownCard(
             _("This code belongs to no card of this shop. Scan the code on the customer's card.")
@@ -102,7 +105,7 @@ def find_members(ctx: Loyalty, merchant_id: int, typed: str) -> tuple[FoundMembe
     if rotating is not None:
         return (_card_in_hand(ctx, merchant_id, rotating),)
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        exact = _by_barcode(work, text, merchant_id=merchant_id) or _by_number(work, text)
+        exact = _exact(work, text, merchant_id=merchant_id)
         found = (exact,) if exact else _by_contact(ctx, work, text) or _by_name(work, text)
     if not found:
         raise UnknownCard(
@@ -139,6 +142,25 @@ def _checked(text: str) -> str:
             _("Scan a card, or type a member number, name, e-mail or phone number."), field="code"
         )
     return text
+
+
+def _exact(work: UnitOfWork, text: str, *, merchant_id: int) -> FoundMember | None:
+    return (
+        _by_barcode(work, text, merchant_id=merchant_id)
+        or _by_number(work, text)
+        or _by_old_code(work, text)
+    )
+
+
+def _by_old_code(work: UnitOfWork, text: str) -> FoundMember | None:
+    pass_id = pass_of_old_code(work, text)
+    if pass_id is None:
+        return None
+    wallet_pass = work.passes.get(pass_id)
+    member = work.members.get(wallet_pass.member_id)
+    if wallet_pass.voided_at is not None or member.state != MemberState.ACTIVE:
+        return None
+    return _found(work, member, by=FoundBy.CODE if proves_card(text) else FoundBy.OLD_CODE)
 
 
 def _by_barcode(work: UnitOfWork, text: str, *, merchant_id: int) -> FoundMember | None:

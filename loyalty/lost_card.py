@@ -14,6 +14,7 @@ from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
 from loyalty.new_card import BARCODE, CARD, card_token, make_card
+from loyalty.old_codes import OLD_CODE
 from storage.members import MemberState
 from storage.unit_of_work import UnitOfWork, run_work
 
@@ -89,6 +90,7 @@ def _replace(
 
 def _end_card(work: UnitOfWork, pass_id: int, *, member_id: int) -> None:
     work.directory.remove_tokens(BARCODE, pass_id)
+    work.directory.remove_tokens(OLD_CODE, pass_id)
     work.directory.remove_tokens(CARD, member_id)
     work.sessions.drop_links("new_phone", member_id)
     # Its phones and Google learn it by the ordinary way: the face changed to a voided one.

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from common.errors import NotFound, SigningError
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.kept_tokens import kept_token
 from passes.apple import AppleCard, AppleIdentity, apple_card
 from passes.bundle import PackedFiles, build_bundle, pack_files
 from passes.gate import Gate
@@ -30,6 +31,7 @@ from signing.sealing import unseal
 from signing.tokens import apple_authentication_token
 from storage.engine import Database
 from storage.faces import Face, load_face, load_images
+from storage.kept_passes import KeptPass
 from storage.stamps import Stamps
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 from storage.wallet_passes import AppleCertificate, PassType, WalletPass
@@ -93,6 +95,7 @@ class _Order:
     last_modified_s: int
     face: Face
     packed: PackedFiles
+    kept: KeptPass | None
 
 
 _workshops: WeakKeyDictionary[Database, _Workshop] = WeakKeyDictionary()
@@ -165,6 +168,7 @@ def _take_order(ctx: Loyalty, work: UnitOfWork, pass_id: int, workshop: _Worksho
         last_modified_s=last_modified_s,
         face=face,
         packed=_packed(work, face, workshop),
+        kept=work.kept_passes.get(pass_id),
     )
 
 
@@ -201,7 +205,8 @@ def _build(ctx: Loyalty, merchant_id: int, order: _Order, workshop: _Workshop) -
     signer = workshop.signers.get(
         order.certificate.id, lambda: _certificate(ctx, merchant_id, order.certificate)
     )
-    card = apple_card(order.face.design, order.face.content, _identity(ctx, order, signer))
+    identity = _identity(ctx, merchant_id, order, nfc=signer.nfc)
+    card = apple_card(order.face.design, order.face.content, identity)
     _refuse_faulty(card, order.packed, workshop.gate)
     return build_bundle(card.document, order.packed, sign=_sign_now(ctx, signer))
 
@@ -210,15 +215,20 @@ def _sign_now(ctx: Loyalty, signer: Signer) -> Callable[[bytes], bytes]:
     return lambda manifest: signer.sign_manifest(manifest, now=ctx.clock.now())
 
 
-def _identity(ctx: Loyalty, order: _Order, signer: Signer) -> AppleIdentity:
+def _identity(ctx: Loyalty, merchant_id: int, order: _Order, *, nfc: bool) -> AppleIdentity:
+    """What the pass is to its phones; a card from before Regulars stays what it was to them."""
+    kept = order.kept
+    address = (kept and kept.web_service_url) or f"{order.face.public_url}{WEB_SERVICE_PATH}"
     return AppleIdentity(
         pass_type_identifier=order.pass_type.identifier,
         team_identifier=order.pass_type.team_identifier,
-        web_service_url=f"{order.face.public_url}{WEB_SERVICE_PATH}",
+        web_service_url=address,
         authentication_token=apple_authentication_token(
             ctx.keyring, serial_number=order.card.serial_number
-        ),
-        nfc=signer.nfc,
+        )
+        if kept is None
+        else kept_token(ctx.keyring, merchant_id, kept),
+        nfc=nfc,
     )
 
 

@@ -126,6 +126,17 @@ def show_code(ctx: Loyalty, token: str, code: str, *, browser: str = "") -> str:
     return run_work(ctx.database, None, action, clock=ctx.clock)
 
 
+def use_code(ctx: Loyalty, person_id: int, code: str) -> None:
+    """Prove by a fresh code that the person asks, for what a session alone does not open.
+
+    Raises:
+        NotSignedIn: the person has no second factor.
+        InvalidInput: field `code`: not right, or used before.
+        TooMany: too many tries.
+    """
+    _use(ctx, person_id, _step(ctx, person_id, _secret(ctx, person_id), code))
+
+
 def _proposed(person_id: int) -> str:
     return f"{COLUMN}.proposed.{person_id}"
 

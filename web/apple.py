@@ -2,13 +2,15 @@
 
 Rules, learnt from phones: no cookie, no redirect, no page; "what changed?" answers 200 or 204 and
 nothing else; a registration is 201 when new and 200 otherwise; unregistering is 200; an unknown
-serial answers as a wrong token does. A doubled slash after `/apple` is what some wallets send.
+serial answers as a wrong token does. A doubled slash after `/apple` is what some wallets send. Under
+an address that installed cards kept from an older service the same calls answer (kept_addresses).
 
 Source: https://developer.apple.com/documentation/walletpasses/adding-a-web-service-to-update-passes
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, Final
@@ -19,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from common.clock import to_micros
 from common.errors import InvalidInput, LimitReached, NotFound, WalletError
 from loyalty import devices
+from loyalty.kept_addresses import is_kept_address
 from loyalty.read_pass import apple_pass
 from passes.bundle import MIME_TYPE
 from web.services import services
@@ -88,24 +91,44 @@ def nothing_here(rest: str) -> Response:  # noqa: ARG001 - the address is not re
     return _bare(404)
 
 
+def _kept(view: Any) -> Any:
+    """The view under an address that phones kept from an older service; 404 under any other."""
+
+    @functools.wraps(view)
+    def kept(old_path: str = "", **names: str) -> Response:
+        host = request.host.partition(":")[0]
+        if not is_kept_address(services().loyalty, host, old_path):
+            return _bare(404)
+        answer: Response = view(**names)
+        return answer
+
+    return kept
+
+
 def _add_rules() -> None:
     for slashes in ("/apple/v1/", "/apple//v1/"):
-        for path, method, view in (
-            (_REGISTRATION, "POST", register),
-            (_REGISTRATION, "DELETE", unregister),
-            (_LIST, "GET", changed),
-            (_PASS, "GET", send_pass),
-            ("log", "POST", log),
-        ):
+        for path, method, view in _PATHS:
             _add_rule(slashes + path, view, [method])
         _add_rule(f"{slashes}<path:rest>", nothing_here, _EVERY_METHOD)
+    for front, name in (("/v1/", "root"), ("/<path:old_path>/v1/", "kept")):
+        for path, method, view in _PATHS:
+            _add_rule(front + path, _kept(view), [method], name=name)
 
 
-def _add_rule(rule: str, view: Any, methods: list[str]) -> None:
-    doubled = "//" in rule
+_PATHS: Final = (
+    (_REGISTRATION, "POST", register),
+    (_REGISTRATION, "DELETE", unregister),
+    (_LIST, "GET", changed),
+    (_PASS, "GET", send_pass),
+    ("log", "POST", log),
+)
+
+
+def _add_rule(rule: str, view: Any, methods: list[str], *, name: str = "") -> None:
+    name = name or ("doubled" if "//" in rule else "")
     blueprint.add_url_rule(
         rule,
-        endpoint=f"{view.__name__}_doubled" if doubled else view.__name__,
+        endpoint=f"{view.__name__}_{name}" if name else view.__name__,
         view_func=view,
         methods=methods,
         merge_slashes=False,

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Response
 from common.crockford import encode
 from common.errors import NotAllowed
 from common.i18n import gettext as _
+from loyalty.kept_addresses import is_kept_host
 from web.errors import RequestRefused
 from web.services import services
 
@@ -149,6 +150,8 @@ def _check_host() -> None:
         raise _unknown_host() from error
     known = {settings.public_host, *settings.trusted_hosts} | LOOPBACK_HOSTS
     if name in known or (settings.insecure_lan and _is_private_address(name)):
+        return
+    if request.blueprint == "apple" and is_kept_host(services().loyalty, name):
         return
     raise _unknown_host()
 

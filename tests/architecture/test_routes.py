@@ -59,6 +59,9 @@ ROWS: dict[str, Row] = {
     "card.show": OWN_CARD,
     "card.apple": Row(roles=NOBODY),  # no certificate in this town: nobody gets a pass
     "card.google": OWN_CARD,  # without a Google account it says so (503)
+    "card.code_page": OWN_CARD,
+    "card.mail_code": OWN_CARD,  # no mail server in this town: it says so
+    "card.new_card": OWN_CARD,  # with a wrong code it says so
     "card.again": Row(roles=NOBODY),  # the link of a new phone is another token
     "card.spend_again": Row(roles=NOBODY),
     "till.home": OPEN,
@@ -85,11 +88,24 @@ ROWS: dict[str, Row] = {
     "apple.unregister_doubled": PHONE,
     "apple.send_pass": PHONE,
     "apple.send_pass_doubled": PHONE,
+    # This town keeps no address of an older service.
+    "apple.changed_kept": Row(roles=NOBODY, without_token=True),
+    "apple.changed_root": Row(roles=NOBODY, without_token=True),
+    "apple.log_kept": Row(roles=NOBODY, without_token=True),
+    "apple.log_root": Row(roles=NOBODY, without_token=True),
+    "apple.register_kept": Row(roles=NOBODY, without_token=True),
+    "apple.register_root": Row(roles=NOBODY, without_token=True),
+    "apple.unregister_kept": Row(roles=NOBODY, without_token=True),
+    "apple.unregister_root": Row(roles=NOBODY, without_token=True),
+    "apple.send_pass_kept": Row(roles=NOBODY, without_token=True),
+    "apple.send_pass_root": Row(roles=NOBODY, without_token=True),
     "console.sign_in_page": OPEN,
     "console.sign_in_by_password": OPEN,
     "console.link_page": Row(roles=NOBODY),  # opens by its own one-time token
     "console.sign_in_by_link": Row(roles=NOBODY),
     "console.code_page": OPEN,
+    "console.mail_link_page": OPEN,
+    "console.mail_link": OPEN,
     "console.show_the_code": Row(roles=NOBODY),  # opens only where a password was right just now
     "console.second_factor_page": CONSOLE_PAGE,
     "console.turn_second_factor_on": Row(roles=CONSOLE, form={"proposal": "x", "code": "1"}),

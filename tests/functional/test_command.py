@@ -202,3 +202,52 @@ def test_keys_travel_under_a_passphrase_and_a_full_place_is_refused(
     assert wrong.returncode == 1
     assert again["error"]["code"] == "conflict"
     assert told(run("balance", member, "--json", REGULARS_DATA=new))["balance"] == 0
+
+
+def test_cards_of_another_system_are_judged_before_they_are_taken_over(
+    run: Run, tmp_path: Path
+) -> None:
+    told(run("init", "--demo", "--json"))
+    cards, links = tmp_path / "cards.csv", tmp_path / "links.csv"
+    cards.write_text("code,name,points\nOLD-1,Ada,12\nOLD-2,Ben,0\n", encoding="utf-8")
+
+    report = told(run("import-passes", str(cards), "--json"))["kinds"][0]
+    refused = told(run("import-passes", str(cards), "--as", "moved", "--json"), code=1)
+    done = told(
+        run("import-passes", str(cards), "--as", "new-card", "--links", str(links), "--json")
+    )
+    again = told(run("import-passes", str(cards), "--as", "new-card", "--json"))
+
+    assert (report["case"], report["cards"], report["balance"]) == ("new-card", 2, 12)
+    assert "Pass Type ID" in refused["error"]["message"]
+    assert (done["new"], done["credited"], done["links"]) == (2, 12, 2)
+    assert (again["new"], again["again"], again["credited"]) == (0, 2, 0)
+    assert len(links.read_text(encoding="utf-8").splitlines()) == 3
+    assert told(run("verify", "--json"))["ok"]
+
+
+def test_a_list_with_faults_names_every_line_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    told(run("init", "--demo", "--json"))
+    cards = tmp_path / "cards.csv"
+    cards.write_text("serial,token,balance\na/b,x,1\nb,short,2\nc,,-3\n", encoding="utf-8")
+
+    answer = run("import-passes", str(cards), "--as", "new-card", "--json")
+
+    assert answer.returncode == 1
+    assert {"line 2", "line 3", "line 4"} <= {
+        one["field"] for one in json.loads(answer.stdout)["error"]["errors"]
+    }
+
+
+def test_the_cards_leave_only_by_a_second_factor(run: Run, tmp_path: Path) -> None:
+    told(run("init", "--demo", "--json"))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("a long passphrase\n", encoding="utf-8")
+
+    answer = run(
+        "export-passes", str(tmp_path / "out"), "--person", "owner@example.com", "--code", "123456",
+        "--passphrase-file", str(passphrase), "--json",
+    )  # fmt: skip
+
+    assert answer.returncode != 0
+    assert not (tmp_path / "out").exists()

@@ -158,6 +158,7 @@ class Town:
             "pass_type": "pass.example.none",
             "serial": card.serial_number,
             "rest": "nowhere",
+            "old_path": "loyalty/passes",
         }
 
 

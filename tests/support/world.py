@@ -157,11 +157,15 @@ class World:
 
     def spend(self, card: Card, amount_minor: int = 1000) -> OperationResult:
         """A sale at the till: 100 minor units give one point."""
+        return self.spend_of(card.member_id, amount_minor)
+
+    def spend_of(self, member_id: int, amount_minor: int = 1000) -> OperationResult:
+        """The same for a member whose card began elsewhere."""
         return earn(
             self.ctx,
             self.merchant_id,
             EarnRequest(
-                member_id=card.member_id,
+                member_id=member_id,
                 amount_minor=amount_minor,
                 visits=None,
                 actor=SYSTEM,

@@ -1,4 +1,4 @@
-"""Ways into the console: a one-time link, or e-mail address and password.
+"""Ways into the console: a one-time link, handed over or mailed, or e-mail address and password.
 
 Not done here: what a session is (console_session.py), the second factor (second_factor.py).
 
@@ -16,19 +16,23 @@ from datetime import timedelta
 from typing import Final
 
 from common.errors import InvalidInput, InvalidInputs, NotFound, NotSignedIn
+from common.i18n import current_language
 from common.i18n import gettext as _
 from loyalty.console_session import ConsoleSession, sign_out, start_session
 from loyalty.context import Loyalty
 from loyalty.limits import take
 from signing.passwords import hash_password, password_complaint, verify_password
 from signing.tokens import random_token, token_hash
+from storage.mails import Mail, write_mail
 from storage.merchants import Person
+from storage.outbox import OutboxKind
 from storage.sessions import OneTimeLink
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 __all__ = [
     "LinkSpent",
     "check_owner_link",
+    "mail_sign_in_link",
     "make_owner_link",
     "set_password",
     "sign_in",
@@ -38,6 +42,8 @@ __all__ = [
 
 LINK_LIFE: Final = timedelta(hours=24)
 LINK_PURPOSE: Final = "owner_sign_in"
+MAILED_LIFE: Final = timedelta(minutes=30)
+MAILED_PURPOSE: Final = "mailed_sign_in"
 EMAIL_MAX: Final = 254
 # An owner who mistypes has ten tries at once; a guesser has one every two minutes after that.
 ACCOUNT_TRIES: Final = 10
@@ -45,6 +51,8 @@ ACCOUNT_REFILL_PER_S: Final = 1 / 120
 ADDRESS_TRIES: Final = 20
 ADDRESS_REFILL_PER_S: Final = 1 / 30
 LINK_TRIES: Final = 30
+MAILED_TRIES: Final = 3
+MAILED_REFILL_PER_S: Final = 1 / 600
 
 
 class LinkSpent(NotFound):
@@ -88,6 +96,60 @@ def make_owner_link(ctx: Loyalty, merchant_id: int, email: str) -> str:
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
 
+def mail_sign_in_link(ctx: Loyalty, email: str, *, address: str) -> None:
+    """Mail somebody of the console a link, if the address is known; the caller never learns which.
+
+    Earlier links stay as they are: a stranger who asks must not end the owner's.
+
+    Raises:
+        TooMany: too many tries for this account or from this address, known or not.
+    """
+    folded = email.strip().lower()[:EMAIL_MAX]
+    account = hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    take(ctx, f"mail-link|{address}", capacity=ADDRESS_TRIES, refill_per_s=ADDRESS_REFILL_PER_S)
+    take(ctx, f"mail-link-to|{account}", capacity=MAILED_TRIES, refill_per_s=MAILED_REFILL_PER_S)
+    with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
+        person = work.merchants.person_by_email(folded)
+        roles = work.merchants.roles_of(person.id) if person else []
+    if person is None or person.disabled_at is not None or not roles or not ctx.settings.sends_mail:
+        return
+    merchant_id = roles[0][0]
+    run_work(
+        ctx.database,
+        merchant_id,
+        lambda work: _mail_link(ctx, work, person, address=folded),
+        clock=ctx.clock,
+    )
+
+
+def _mail_link(ctx: Loyalty, work: UnitOfWork, person: Person, *, address: str) -> None:
+    merchant = work.merchants.get()
+    token = random_token()
+    now = work.clock.now()
+    work.sessions.add_link(
+        OneTimeLink(
+            token_hash=token_hash(token),
+            purpose=MAILED_PURPOSE,
+            merchant_id=merchant.id,
+            subject_id=person.id,
+            created_at=now,
+            expires_at=now + MAILED_LIFE,
+        )
+    )
+    facts = {
+        "shop": merchant.name,
+        "url": f"{ctx.settings.public_url}/console/link/{token}",
+        "minutes": str(MAILED_LIFE // timedelta(minutes=1)),
+    }
+    write_mail(
+        work,
+        Mail(to=address, language=current_language(), time_zone=merchant.time_zone, facts=facts),
+        OutboxKind.SIGN_IN,
+        keyring=ctx.keyring,
+        life=MAILED_LIFE,
+    )
+
+
 def check_owner_link(ctx: Loyalty, token: str) -> None:
     """Return when a link would still sign somebody in; changes nothing.
 
@@ -115,7 +177,9 @@ def spend_owner_link(ctx: Loyalty, token: str, *, browser: str = "", address: st
         served = {merchant_id for merchant_id, _role in work.merchants.roles_of(person.id)}
         if person.disabled_at is not None or link.merchant_id not in served:
             raise _spent()
-        return start_session(work, person, link.merchant_id, browser=browser, by_link=True)
+        # A mailbox is one factor: where the person has a second one, it is asked for as well.
+        trusted = link.purpose == LINK_PURPOSE or person.totp_sealed is None
+        return start_session(work, person, link.merchant_id, browser=browser, by_link=trusted)
 
     return run_work(ctx.database, None, action, clock=ctx.clock)
 
@@ -200,7 +264,9 @@ def _person(ctx: Loyalty, person_id: int) -> Person:
 
 def _living_link(work: UnitOfWork, token: str) -> OneTimeLink:
     link = work.sessions.link(token_hash(token[:64]))
-    if link is None or link.purpose != LINK_PURPOSE or link.spent_at is not None:
+    if link is None or link.spent_at is not None:
+        raise _spent()
+    if link.purpose not in {LINK_PURPOSE, MAILED_PURPOSE}:
         raise _spent()
     if link.expires_at <= work.clock.now():
         raise _spent()

@@ -1,25 +1,33 @@
-"""The card door: `/m/<token>`, a member's personal link. It reads; only Google's button writes.
+"""The card door: `/m/<token>`, a member's personal link.
 
-Not done here: what a pass says and how it is signed (loyalty.read_pass, loyalty.save_to_google).
+It reads; Google's button writes, and so does who proves themselves by a code that was mailed to the
+address that is kept. Not done here: what a pass says and how it is signed (loyalty.read_pass, loyalty.save_to_google).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date
 
-from common.errors import DeliveryError, NotFound, TooMany, Unavailable, WalletError
+from common.errors import DeliveryError, InvalidInput, NotFound, TooMany, Unavailable, WalletError
 from common.i18n import gettext as _
+from loyalty.new_card_code import (
+    NoAddress,
+    masked_address,
+    send_new_card_code,
+    use_new_card_code,
+)
 from loyalty.new_phone import LinkSpent, check_new_phone_link, spend_new_phone_link
-from loyalty.open_card import DeadCard, OpenCard, agree_to_google, find_card, open_card
+from loyalty.open_card import CardId, DeadCard, OpenCard, agree_to_google, find_card, open_card
 from loyalty.posting import MerchantSuspended
 from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
 from web.codes import code_drawing
 from web.errors import answer, wants_json
+from web.forms import Form, shown, text
 from web.languages import choose
 from web.security import address
 from web.services import services
@@ -78,6 +86,43 @@ def google(token: str) -> ResponseReturnValue:
     return redirect(link, 303)
 
 
+@blueprint.get("/m/<token>/code")
+def code_page(token: str) -> ResponseReturnValue:
+    """Ask for a code, or type the one that came."""
+    return _code_page(find_card(services().loyalty, token), token, shown())
+
+
+@blueprint.post("/m/<token>/code")
+def mail_code(token: str) -> ResponseReturnValue:
+    """Mail a code to the address that is kept."""
+    ctx = services().loyalty
+    throttle(NEW_PHONE, address())
+    card = find_card(ctx, token)
+    try:
+        send_new_card_code(ctx, card)
+    except (NoAddress, TooMany) as error:
+        if wants_json():
+            raise
+        form = Form(errors={"send": error.message})
+        return _code_page(card, token, form), error.status
+    return redirect(url_for(".code_page", token=token, sent="1"), 303)
+
+
+@blueprint.post("/m/<token>/new-card")
+def new_card(token: str) -> ResponseReturnValue:
+    """Replace the card for who has the code; the old link is dead from here on."""
+    ctx = services().loyalty
+    card = find_card(ctx, token)
+    try:
+        fresh = use_new_card_code(ctx, card, text("code"))
+    except (InvalidInput, TooMany) as error:
+        if wants_json():
+            raise
+        form = Form(errors={"code": error.message})
+        return _code_page(card, token, form), error.status
+    return redirect(url_for(".show", token=fresh), 303)
+
+
 @blueprint.get("/m/again/<token>")
 def again(token: str) -> ResponseReturnValue:
     """The button that brings the same card to this phone; looking changes nothing."""
@@ -118,6 +163,19 @@ def _kind_page(
     if wants_json():
         return answer(error)
     return render_template(template, error=error), error.status
+
+
+def _code_page(card: CardId, token: str, form: Form) -> str:
+    ctx = services().loyalty
+    opened = open_card(ctx, token)
+    choose(opened.language, time_zone=opened.time_zone)
+    return render_template(
+        "card/code.html",
+        card=opened,
+        form=form,
+        goes_to=masked_address(ctx, card),
+        sent="sent" in request.args or "code" in form.errors,
+    )
 
 
 def _page(card: OpenCard, *, trouble: str = "") -> str:

@@ -2,14 +2,16 @@
 
 Rules (DESIGN 8, reliability C2):
 - Buckets per address and per shop, a field that only robots fill, and a signed minimum time.
-- A contact that joined before gets the very same answer as a new one. Its buttons lead nowhere,
-  to a page that says staff hand the card over; only who already has the card learns nothing new.
+- A contact that joined before gets the very same answer as a new one: where mail is set up and an
+  address was typed, a page that says a mail is on its way, to both. Without, a known one's buttons
+  lead nowhere, to a page that says staff hand the card over.
 - Sent twice is joined once: the form carries a number that enrol remembers.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -22,7 +24,9 @@ from common.clock import from_micros, to_micros
 from common.errors import InvalidInput, TooMany, WalletError
 from common.i18n import current_language
 from common.i18n import gettext as _
-from loyalty.enrol import EnrolRequest, NotOpen, enrol
+from loyalty.enrol import EnrolRequest, NotOpen
+from loyalty.join import Joined
+from loyalty.join import join as join_programme
 from loyalty.open_join import JoinPage, UnknownJoinCode, open_join
 from loyalty.posting import MerchantSuspended
 from loyalty.tokens import new_token
@@ -56,15 +60,15 @@ def join(code: str) -> ResponseReturnValue:
     throttle(JOIN_ADDRESS, f"{page.merchant_id}|{address()}")
     throttle(JOIN_SHOP, page.merchant_id)
     if text(TRAP):
-        return _welcome(page, new_token())
+        return _welcome(page, Joined(card_token=new_token(), by_mail=bool(text("email"))))
     try:
         form_key = _checked_seal(page)
-        token = _enrol(page, form_key=form_key)
+        joined = _join(page, form_key=form_key)
     except InvalidInput as error:
         if wants_json():
             raise
         return _form(page, refused(error)), error.status
-    return _welcome(page, token)
+    return _welcome(page, joined)
 
 
 @blueprint.get("/j/<code>/welcome")
@@ -72,6 +76,8 @@ def welcome(code: str) -> ResponseReturnValue:
     """The page after joining, the same for everybody."""
     page = open_join(services().loyalty, code)
     token = request.args.get("card", "")
+    if request.args.get("mail") == "1":
+        return render_template("join/mailed.html", page=page, inbox=_inbox(page))
     if not _TOKEN.fullmatch(token):
         return redirect(url_for(".show", code=page.code))
     buttons = wallet_buttons(token, page.wallets, sandbox=page.sandbox)
@@ -95,9 +101,9 @@ def _closed(error: WalletError) -> ResponseReturnValue:
     return render_template("join/closed.html", error=error), error.status
 
 
-def _enrol(page: JoinPage, *, form_key: str) -> str:
-    """The token of the new card's link, or one that opens nothing for a known contact."""
-    done = enrol(
+def _join(page: JoinPage, *, form_key: str) -> Joined:
+    """What the next page shows; the token opens nothing for a known contact."""
+    done = join_programme(
         services().loyalty,
         page.merchant_id,
         EnrolRequest(
@@ -112,11 +118,19 @@ def _enrol(page: JoinPage, *, form_key: str) -> str:
             form_key=form_key,
         ),
     )
-    return done.card_token or new_token()
+    return replace(done, card_token=done.card_token or new_token())
 
 
-def _welcome(page: JoinPage, token: str) -> ResponseReturnValue:
-    return redirect(url_for(".welcome", code=page.code, card=token), 303)
+def _welcome(page: JoinPage, joined: Joined) -> ResponseReturnValue:
+    if joined.by_mail and services().loyalty.settings.sends_mail:
+        return redirect(url_for(".welcome", code=page.code, mail="1"), 303)
+    return redirect(url_for(".welcome", code=page.code, card=joined.card_token), 303)
+
+
+def _inbox(page: JoinPage) -> str:
+    """Where the sandbox keeps its mails, empty outside it."""
+    address = services().settings.sandbox_page_url if page.sandbox else None
+    return f"{address.rstrip('/')}/mail" if address else ""
 
 
 def _form(page: JoinPage, form: Form) -> str:

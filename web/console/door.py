@@ -28,6 +28,8 @@ OPEN_TO_STRANGERS: Final = frozenset(
         "console.link_page",
         "console.sign_in_by_link",
         "console.leave",
+        "console.mail_link_page",
+        "console.mail_link",
         "console.code_page",
         "console.show_the_code",
     }

@@ -8,7 +8,13 @@ from flask.typing import ResponseReturnValue
 from common.errors import InvalidInput, NotSignedIn, TooMany
 from loyalty.console_session import sign_out
 from loyalty.second_factor import show_code
-from loyalty.sign_in import LinkSpent, check_owner_link, sign_in, spend_owner_link
+from loyalty.sign_in import (
+    LinkSpent,
+    check_owner_link,
+    mail_sign_in_link,
+    sign_in,
+    spend_owner_link,
+)
 from web.console.door import blueprint, inside
 from web.errors import answer, wants_json
 from web.forms import Form, refused, secret, shown, text
@@ -43,6 +49,27 @@ def sign_in_by_password() -> ResponseReturnValue:
         form = Form(values={"email": text("email")}, errors={"email": error.message})
         return _form(form), error.status, {"Retry-After": str(error.retry_after_s)}
     return _welcome(token, inside(text("next")) or url_for("console.home"))
+
+
+@blueprint.get("/mail-link")
+def mail_link_page() -> ResponseReturnValue:
+    """Ask for a link by mail."""
+    return _mail_link(shown())
+
+
+@blueprint.post("/mail-link")
+def mail_link() -> ResponseReturnValue:
+    """The same answer whether somebody has this address or not."""
+    ctx = services().loyalty
+    try:
+        if ctx.settings.sends_mail:
+            mail_sign_in_link(ctx, text("email"), address=address())
+    except TooMany as error:
+        if wants_json():
+            return answer(error)
+        form = Form(values={"email": text("email")}, errors={"email": error.message})
+        return _mail_link(form), error.status, {"Retry-After": str(error.retry_after_s)}
+    return redirect(url_for("console.mail_link_page", sent="1"), code=303)
 
 
 @blueprint.get("/code")
@@ -104,6 +131,16 @@ def _welcome(token: str, where: str) -> Response:
     return keep_token(redirect(where, code=303), token)  # type: ignore[arg-type]
 
 
+def _mail_link(form: Form) -> str:
+    ctx = services().loyalty
+    return render_template(
+        "console/mail_link.html",
+        form=form,
+        sends_mail=ctx.settings.sends_mail,
+        sent="sent" in request.args and not form.errors,
+    )
+
+
 def _spent(error: LinkSpent) -> ResponseReturnValue:
     if wants_json():
         return answer(error)
@@ -115,4 +152,5 @@ def _code(form: Form) -> str:
 
 
 def _form(form: Form) -> str:
-    return render_template("console/sign_in.html", form=form)
+    sends_mail = services().loyalty.settings.sends_mail
+    return render_template("console/sign_in.html", form=form, sends_mail=sends_mail)

@@ -33,6 +33,7 @@ from storage import archive_format as form
 from storage import migrate
 from storage.engine import Database, is_away
 from storage.restored import make_current
+from storage.table_rows import PICTURES_AT_ONCE, ROWS_AT_ONCE, plain_rows
 from storage.tables import metadata
 
 LEFT_OUT: Final = frozenset(
@@ -50,8 +51,6 @@ LEFT_OUT: Final = frozenset(
 )
 # Tables a server fills by itself before there is any merchant.
 _UNCOUNTED: Final = frozenset({"installation", "rate_bucket", "worker_heartbeat"})
-ROWS_AT_ONCE: Final = 500
-PICTURES_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +149,7 @@ def _rows(connection: Connection, each: Table) -> Iterator[Any]:
     """A table's rows as the driver gives them, in the order a restore can insert them."""
     own = [key.parent for key in each.foreign_keys if key.column.table is each]
     order = [c.is_not(None) for c in own if c.name != "merchant_id"] + list(each.primary_key)
-    # Plain columns: the types of our own would make moments and documents of what stays as it is.
-    plain = table(each.name, *(column(c.name) for c in each.columns))
-    query = select(plain).order_by(*order)
-    at_once = PICTURES_AT_ONCE if each.name == "image" else ROWS_AT_ONCE
-    options = {"stream_results": True, "yield_per": at_once}
-    yield from connection.execute(query, execution_options=options)
+    yield from plain_rows(connection, each, order=order)
 
 
 def _refuse_occupied(connection: Connection) -> None:

@@ -38,6 +38,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from common.errors import ConfigurationError, Unavailable
 from storage.group_commit import GroupCommit, Result
 from storage.locks import FairLock, FileLock
+from storage.moved import REFUSAL
 
 BUSY_TIMEOUT_S: Final = 5
 STATEMENT_TIMEOUT_S: Final = 15
@@ -45,6 +46,7 @@ STATEMENT_TIMEOUT_S: Final = 15
 SILENT_NETWORK_S: Final = 10
 IDLE_TRANSACTION_S: Final = 60
 POOL_SIZE: Final = 12
+RECYCLE_S: Final = 1800
 # pysqlite's cache keeps the statements used most: once it is full, every new one is compiled each
 # time. So it must hold all that a process ever says.
 CACHED_STATEMENTS: Final = 2000
@@ -135,7 +137,13 @@ class Database:
                 return action(connection)
 
         self._demand_no_writing()
-        return self._groups.run(marked, timeout_s=BUSY_TIMEOUT_S, shares=shares)
+        try:
+            return self._groups.run(marked, timeout_s=BUSY_TIMEOUT_S, shares=shares)
+        except DBAPIError as error:
+            # A member's error comes past the shared transaction, which would have told it.
+            if is_away(error):
+                raise Unavailable from error
+            raise
 
     @contextmanager
     def schema_connection(self) -> Iterator[Connection]:
@@ -253,6 +261,8 @@ def is_away(error: DBAPIError) -> bool:
     """Whether the database is locked, full or out of reach, and the statement itself sound."""
     code = _sqlite_code(error)
     if code is not None:
+        if REFUSAL in str(error.orig):
+            return True  # the shop was moved: this process has to be started on the new address
         return code in _SQLITE_BUSY | _SQLITE_AWAY | {_SQLITE_READONLY}
     state = _sqlstate(error)
     if state is None:
@@ -398,9 +408,12 @@ def _create_postgresql(settings: DatabaseSettings) -> Engine:
         url,
         # An exact limit: the server's max_connections is shared out over processes by it.
         pool_size=settings.pool_size,
-        max_overflow=4,
+        max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_S,
         pool_pre_ping=True,
+        # The busiest few are used again and again; the rest go when they get old.
+        pool_use_lifo=True,
+        pool_recycle=RECYCLE_S,
         hide_parameters=True,
         connect_args={
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),

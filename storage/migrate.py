@@ -30,6 +30,7 @@ from sqlalchemy import Connection, delete, inspect, select, text
 
 from common.errors import ConfigurationError, Unavailable
 from storage.engine import Database, is_locked
+from storage.moved import refuse_left_place
 from storage.tables import installation
 
 FLOOR: Final = "schema_works_from"
@@ -70,6 +71,8 @@ def check_current(database: Database) -> None:
     """
     with database.connection(writing=False) as connection:
         found = _acceptable(connection)
+        if found is not None:
+            refuse_left_place(connection)
     if found is None:
         raise ConfigurationError("The database is empty; run `regulars init` first.")
     if found in known_revisions() and found != head():
@@ -197,7 +200,10 @@ def dangling_reference(connection: Connection) -> str | None:
 
 def _upgrade_once(database: Database) -> None:
     with database.connection(writing=False) as connection:
-        if _is_done(_acceptable(connection)):
+        found = _acceptable(connection)
+        if found is not None:
+            refuse_left_place(connection)
+        if _is_done(found):
             return
     with alone(database) as connection:
         if _is_done(_acceptable(connection)):

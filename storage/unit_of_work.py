@@ -37,6 +37,7 @@ from storage.items import Items
 from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
+from storage.moved import WRITERS_GATE
 from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes
@@ -47,8 +48,11 @@ from storage.sessions import Sessions
 from storage.wallet_passes import WalletPasses
 
 TRIES_MAX: Final = 4
-# Before every transaction on PostgreSQL, so in driver SQL.
+# Before every transaction on PostgreSQL, so in driver SQL. A writer goes through the gate with it.
 _WHOSE_ROWS: Final = "select set_config('regulars.merchant', %s, true)"
+_WHOSE_ROWS_TO_WRITE: Final = (
+    f"{_WHOSE_ROWS}, pg_advisory_xact_lock_shared({WRITERS_GATE})"  # a number of ours
+)
 Result = TypeVar("Result")
 
 
@@ -164,7 +168,7 @@ def open_work(
         Unavailable: the database is locked, full or away; nothing was changed.
     """
     with database.connection(writing=writing) as connection:
-        yield _begun(connection, merchant_id, clock=clock)
+        yield _begun(connection, merchant_id, clock=clock, writing=writing)
 
 
 def run_work(
@@ -205,12 +209,16 @@ def _run_once(
     shares: bool,
 ) -> Result:
     return database.write(
-        lambda connection: action(_begun(connection, merchant_id, clock=clock)), shares=shares
+        lambda connection: action(_begun(connection, merchant_id, clock=clock, writing=True)),
+        shares=shares,
     )
 
 
-def _begun(connection: Connection, merchant_id: int | None, *, clock: Clock) -> UnitOfWork:
+def _begun(
+    connection: Connection, merchant_id: int | None, *, clock: Clock, writing: bool
+) -> UnitOfWork:
     if connection.dialect.name != "sqlite":
         who = "*" if merchant_id is None else str(merchant_id)
-        connection.exec_driver_sql(_WHOSE_ROWS, (who,))
+        begin = _WHOSE_ROWS_TO_WRITE if writing else _WHOSE_ROWS
+        connection.exec_driver_sql(begin, (who,))
     return UnitOfWork(connection, merchant_id, clock=clock)

@@ -16,6 +16,7 @@ from regulars.commands import (
     keys,
     ledger,
     members,
+    migrate_engine,
     setup,
     upgrade,
     wallets,
@@ -50,6 +51,7 @@ for module in (
     keys,
     backup,
     upgrade,
+    migrate_engine,
 ):
     for command in module.COMMANDS:
         main.add_command(command)

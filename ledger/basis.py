@@ -67,17 +67,13 @@ def _write_state(state: MemberState, sheet: Sheet) -> dict[str, Any]:
         ("carry", carry),
         ("units_today", {u: n for u, n in state.units_today.items() if u in sheet.parts}),
         ("shop_units_today", {u: n for u, n in state.shop_units_today.items() if u in sheet.parts}),
-        ("progress", {c: write_progress(p) for c, p in _progress_before(state, sheet).items()}),
+        ("progress", {code: write_progress(item) for code, item in state.progress.items()}),
     ):
         if mapping:
             document[name] = mapping
     if sheet.consumed:
         document["promises"] = [write_promise(promise) for promise in sheet.consumed]
     return document
-
-
-def _progress_before(state: MemberState, sheet: Sheet) -> dict[str, Progress]:
-    return {code: state.progress[code] for code in sheet.progress if code in state.progress}
 
 
 def write_progress(progress: Progress) -> dict[str, Any]:

@@ -24,13 +24,23 @@ from ledger.programme_terms import (
     SpendRule,
     SpentReward,
     TierBasis,
+    TierLevel,
     TierTerms,
     TierWindow,
     UnitTerms,
 )
 from ledger.unit_words import count_words, percent_words, unit_name
 
-__all__ = ["explain", "explain_expiry", "explain_rule", "explain_tiers"]
+__all__ = [
+    "explain",
+    "explain_expiry",
+    "explain_limit",
+    "explain_payment",
+    "explain_rule",
+    "explain_tier",
+    "explain_tiers",
+    "explain_unit",
+]
 
 
 def explain(terms: ProgrammeTerms, names: Names | None = None) -> tuple[str, ...]:
@@ -43,10 +53,10 @@ def explain(terms: ProgrammeTerms, names: Names | None = None) -> tuple[str, ...
             *_rows(terms),
             *_counts(terms.counts, names or {}),
             *explain_tiers(terms),
-            *(_payment(rule, terms) for rule in terms.payments),
+            *(explain_payment(rule, terms) for rule in terms.payments),
             *(explain_expiry(unit) for unit in terms.units),
             *(_pending(unit) for unit in terms.units if unit.pending_days),
-            *(_limit(limit, terms) for limit in terms.limits),
+            *(explain_limit(limit, terms) for limit in terms.limits),
             *_policies(terms),
         )
         if text
@@ -89,27 +99,40 @@ def explain_tiers(terms: ProgrammeTerms) -> Iterator[str]:
     if tiers is None:
         return
     for level in tiers.levels:
-        gives = []
-        if level.benefit_percent:
-            gives.append(_("%(percent)d%% off every purchase", percent=level.benefit_percent))
-        if level.percent > 100:  # noqa: PLR2004 - once is no multiplier
-            gives.append(_("everything counts %(times)s times", times=percent_words(level.percent)))
-        reach = _reach(tiers, level.threshold, terms)
-        if gives:
-            yield _(
-                "%(tier)s %(reach)s: %(gives)s.",
-                tier=level.name,
-                reach=reach,
-                gives="; ".join(gives),
-            )
-        else:
-            yield _("%(tier)s %(reach)s.", tier=level.name, reach=reach)
+        yield explain_tier(level, terms)
     if tiers.grace_days:
         yield ngettext(
             "A tier is kept for %(number)d day after it is no longer reached.",
             "A tier is kept for %(number)d days after it is no longer reached.",
             tiers.grace_days,
         )
+
+
+def explain_tier(level: TierLevel, terms: ProgrammeTerms) -> str:
+    """What lifts to one tier and what it gives."""
+    gives = []
+    if level.benefit_percent:
+        gives.append(_("%(percent)d%% off every purchase", percent=level.benefit_percent))
+    if level.percent > 100:  # noqa: PLR2004 - once is no multiplier
+        gives.append(_("everything counts %(times)s times", times=percent_words(level.percent)))
+    reach = _reach(terms.tiers, level.threshold, terms) if terms.tiers else ""
+    if gives:
+        return _(
+            "%(tier)s %(reach)s: %(gives)s.", tier=level.name, reach=reach, gives="; ".join(gives)
+        )
+    return _("%(tier)s %(reach)s.", tier=level.name, reach=reach)
+
+
+def explain_unit(unit: UnitTerms, terms: ProgrammeTerms) -> str:
+    """A unit with its row, its wait and its end."""
+    parts = [_("%(units)s.", units=unit_name(unit))]
+    if unit.goal is not None:
+        full = count_words(unit.goal, unit, terms.currency)
+        parts.append(_("After %(units)s the next is free.", units=full))
+    if unit.pending_days:
+        parts.append(_pending(unit))
+    parts.append(explain_expiry(unit))
+    return " ".join(part for part in parts if part)
 
 
 def _reach(tiers: TierTerms, threshold: int, terms: ProgrammeTerms) -> str:
@@ -130,7 +153,8 @@ def _reach(tiers: TierTerms, threshold: int, terms: ProgrammeTerms) -> str:
     return _("from %(amount)s", amount=amount)
 
 
-def _payment(rule: PaymentRule, terms: ProgrammeTerms) -> str:
+def explain_payment(rule: PaymentRule, terms: ProgrammeTerms) -> str:
+    """What units pay."""
     unit = terms.unit(rule.unit)
     text = _(
         "%(units)s pay %(amount)s of a purchase",
@@ -198,7 +222,8 @@ def _pending(unit: UnitTerms) -> str:
     )
 
 
-def _limit(limit: LimitRule, terms: ProgrammeTerms) -> str:
+def explain_limit(limit: LimitRule, terms: ProgrammeTerms) -> str:
+    """A limit that concerns members; empty for the shop's own."""
     match limit.kind:
         case LimitKind.UNITS_PER_SCAN:
             return _("At most %(units)s at once.", units=_most(limit, terms))

@@ -67,7 +67,7 @@ def spend(lots: Iterable[Lot], amount: int, *, now: datetime) -> tuple[Allocatio
     """Take `amount` from the lots; the caller has seen that `available` covers it."""
     taken: list[Allocation] = []
     missing = amount
-    for lot in sorted((lot for lot in lots if is_spendable(lot, now)), key=_spending_order):
+    for lot in sorted((lot for lot in lots if is_spendable(lot, now)), key=spending_order):
         if missing == 0:
             break
         part = min(lot.remaining, missing)
@@ -83,6 +83,7 @@ def give_back(taken: Iterable[Allocation]) -> tuple[Allocation, ...]:
     return tuple(Allocation(lot_id=part.lot_id, amount=-part.amount) for part in taken)
 
 
-def _spending_order(lot: Lot) -> tuple[bool, int, int, int]:
+def spending_order(lot: Lot) -> tuple[bool, int, int, int]:
+    """What is spent first: the earliest end, then the oldest."""
     expires = 0 if lot.expires_at is None else to_micros(lot.expires_at)
     return (lot.expires_at is None, expires, to_micros(lot.available_from), lot.id)

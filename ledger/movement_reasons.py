@@ -105,6 +105,10 @@ def sentences(
 ) -> tuple[str, ...]:
     """The reason in the current language, headline first."""
     head = headline(reason, terms)
+    if reason.get("others"):
+        plain = {**reason, "others": ()}
+        every = (plain, *reason["others"])
+        return tuple(text for one in every for text in sentences(one, terms))
     match reason["rule"]:
         case "due":
             found = [head, reward_name, _discount(reason), _donated(reason)]
@@ -118,7 +122,7 @@ def sentences(
 
 
 def _taken(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> list[str]:
-    found = [_("Taken back: the sale was refunded")]
+    found = [_("The sale was refunded")]
     if reason["rest_minor"]:
         rest = _money(reason["rest_minor"], reason)
         found.append(_("%(amount)s of the sale still counts", amount=rest))

@@ -33,12 +33,14 @@ class Refund:
 class Given:
     """What the sale gave in one unit, and what earlier refunds took of it already.
 
-    `carry_change` is what stands of the sale's change of carry. `lot_ids` are the lots it made.
+    `carry_change` is what stands of the sale's change of carry. `lot_ids` are the lots it made,
+    `expired` what ended of them: it is gone already and never asked for again.
     """
 
     unit: str
     units: int
     taken_back: int = 0
+    expired: int = 0
     carry_change: int = 0
     lot_ids: tuple[int, ...] = ()
 
@@ -91,7 +93,7 @@ class RefundPlan:
     """Everything a refund writes.
 
     `ask` is True where the policy leaves it to staff and they have not said: nothing may be
-    written; ask, and plan again with `choice`. `progress_less` are actions to take off the count
+    written; ask, and plan again with `choice`. `acted_less` are actions to take off the count
     of challenges; `promises_void` are rules of this sale whose open promises fall away;
     `promises_back` are ids this sale had used. `purchase_undone` tells that the whole sale is
     back. `counted_change` (zero or less) is for tier totals and averages.
@@ -103,7 +105,7 @@ class RefundPlan:
     whole: bool
     counted_change: int
     tier_change: int
-    progress_less: Mapping[str, int]
+    acted_less: Mapping[str, int]
     promises_void: tuple[str, ...]
     promises_back: tuple[int, ...]
     policy: SpentReward

@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from common.clock import Clock, SystemClock
 from common.errors import ConfigurationError
 from delivery.google_client import GoogleClient
@@ -23,6 +25,7 @@ from storage.engine import Database, DatabaseSettings
 from storage.migrate import check_current, upgrade
 
 DEFAULT_PORT: Final = 8000
+SANDBOX_SENDER: Final = "Regulars sandbox <cards@sandbox.example>"
 ADDRESSES_FILE: Final = "addresses.json"
 
 
@@ -204,5 +207,10 @@ def sandbox_environment(told: dict[str, Any]) -> dict[str, Any]:
         "google_keys_url": told["google_keys_url"],
         "allow_token_uri": told["token_uri"],
         "sandbox_page_url": told["page_url"],
+        **(
+            {"smtp_url": SecretStr(told["smtp_url"]), "mail_from": SANDBOX_SENDER}
+            if "smtp_url" in told
+            else {}
+        ),
         **({"public_url": told["public_url"]} if "public_url" in told else {}),
     }

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, default=8471, help="page and Google; 0 takes any")
     parser.add_argument("--apns-port", type=int, default=8472, help="push server; 0 takes any")
+    parser.add_argument("--smtp-port", type=int, default=0, help="mail server; 0 takes any")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started it ends"
     )
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _start(parts: Parts, wanted: argparse.Namespace) -> dict[str, object]:
     parts.apns.start(wanted.host, wanted.apns_port)
+    parts.mails.start(wanted.host, wanted.smtp_port)
     server = create_server(
         make_app(parts), host=wanted.host, port=wanted.port, threads=THREADS, ident="sandbox",
         connection_limit=500, channel_timeout=60,
@@ -75,6 +77,7 @@ def _start(parts: Parts, wanted: argparse.Namespace) -> dict[str, object]:
         "google_keys_url": f"{base}/gp/m/issuer/keys",
         "token_uri": f"{base}/token",
         "page_url": f"{base}/",
+        "smtp_url": f"smtp://{host}:{parts.mails.port}",
         "control_url": f"{base}/control",
         "apns_ca": str(parts.home.apns_ca_path),
         "pid": os.getpid(),

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from sandbox.control import control_blueprint
 from sandbox.google_http import BODY_BYTES_MAX
 from sandbox.loopback import is_loopback_host
+from sandbox.mail_page import mail_blueprint
 from sandbox.page import page_blueprint
 from sandbox.parts import Parts
 
@@ -28,6 +29,7 @@ def make_app(parts: Parts) -> Flask:
     app.register_blueprint(parts.save.blueprint())
     app.register_blueprint(control_blueprint(parts))
     app.register_blueprint(page_blueprint(parts))
+    app.register_blueprint(mail_blueprint(parts.mails))
     return app
 
 

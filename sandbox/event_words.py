@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "card.deleted": ("quiet", "Card removed"),
     "callback.sent": ("ask", "Told the issuer: {event} ({status})"),
     "callback.lost": ("fault", "A callback was lost on purpose"),
+    "mail.received": ("news", "Mail to {to}: {subject}"),
     "save.refused": ("fault", "Save link refused: {reason}"),
 }
 

@@ -20,6 +20,7 @@ from sandbox.google_save import SaveDoor
 from sandbox.google_wallet import GoogleWallet
 from sandbox.home import Home
 from sandbox.iphones import IPhones
+from sandbox.mail_server import MailServer
 from sandbox.store import Store
 
 
@@ -38,9 +39,11 @@ class Parts:
     wallet: GoogleWallet
     google: GoogleDoor
     save: SaveDoor
+    mails: MailServer
 
     def close(self) -> None:
         self.apns.close()
+        self.mails.close()
         self.agenda.close()
         self.store.close()
         self.home.close()
@@ -72,4 +75,5 @@ def assemble(folder: Path) -> Parts:
                           issuers=Issuers(store=store, accounts=accounts),
                           faults=faults, events=events),
         save=SaveDoor(accounts=accounts, wallet=wallet, androids=androids, events=events),
+        mails=MailServer(clock=clock, events=events),
     )  # fmt: skip

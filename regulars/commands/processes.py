@@ -21,6 +21,7 @@ from regulars.commands.frame import Desk, framed
 from regulars.demo import demo_facts, has_demo
 from regulars.installation import (
     DEFAULT_PORT,
+    SANDBOX_SENDER,
     create_installation,
     open_installation,
     public_url,
@@ -130,6 +131,9 @@ def _as_variables(settings: Settings, told: Mapping[str, str]) -> dict[str, str]
         "SANDBOX_PAGE_URL": "page_url",
     }
     given = settings.environment.model_fields_set
+    if "smtp_url" not in given and "mail_from" not in given:
+        told = {**told, "mail_from": SANDBOX_SENDER}
+        named |= {"SMTP_URL": "smtp_url", "MAIL_FROM": "mail_from"}
     return {
         PREFIX + variable: told[name]
         for variable, name in named.items()

@@ -1,7 +1,8 @@
-"""A push server that behaves as Apple's does towards passes: HTTP/2 over TLS, by client certificate.
+"""A push server that behaves as Apple's does towards passes: HTTP/2 over TLS, by certificate or token.
 
 One thread per connection, which alone reads and writes it. A client certificate that does not chain
-to `apple-root.pem` fails the handshake; the answers to requests are decided in `apns_answers.py`.
+to `apple-root.pem` fails the handshake; without one each request must bear a team's token, and only
+one may be on its way until the first was accepted. The answers to requests are decided in `apns_answers.py`.
 Source: Apple, "Sending notification requests to APNs" and "Handling notification responses".
 """
 
@@ -111,14 +112,17 @@ class _Connection:
         self._socket = secured
         self._desk = server.desk
         self._streams: dict[int, PushRequest] = {}
-        self._certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
+        shown = secured.getpeercert(True)
+        self._certificate = x509.load_der_x509_certificate(shown) if shown else None
         self._http = H2Connection(H2Configuration(client_side=False))
         self._http.initiate_connection()
-        limit: dict[SettingCodes | int, int] = {
-            SettingCodes.MAX_CONCURRENT_STREAMS: server.max_concurrent_streams
-        }
-        self._http.update_settings(limit)
+        self._streams_max = server.max_concurrent_streams
+        self._is_open = self._certificate is not None
+        self._allow_streams(self._streams_max if self._is_open else 1)
         self._last_answered = 0
+
+    def _allow_streams(self, count: int) -> None:
+        self._http.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: count})
 
     def run(self) -> None:
         self._flush()
@@ -159,6 +163,9 @@ class _Connection:
             raise CutConnection
         if answer.goaway:
             self._go_away()
+        if answer.status == 200 and not self._is_open:
+            self._is_open = True
+            self._allow_streams(self._streams_max)
         self._last_answered = stream_id
         self._send(stream_id, answer)
 
@@ -195,7 +202,7 @@ def _tls_context(home: Home) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_OPTIONAL
     home.apns_authority().issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
     trusted = home.apple_certificates()
     if trusted:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from sandbox.apns_tokens import TokenDesk, TokenRefused
 from sandbox.apple_trust import subject_text
 from sandbox.events import EventLog
 from sandbox.faults import Fault, Faults
@@ -37,7 +38,7 @@ REASONS = {
 @dataclass(slots=True, kw_only=True)
 class PushRequest:
     headers: dict[str, str]
-    certificate: x509.Certificate
+    certificate: x509.Certificate | None
     repeated_header: bool = False
     body: bytes = b""
 
@@ -72,8 +73,11 @@ class Phones(Protocol):
 class PushDesk:
     """Takes requests of all connections, and hands accepted pushes to the phones."""
 
-    def __init__(self, *, phones: Phones, faults: Faults, events: EventLog) -> None:
+    def __init__(
+        self, *, phones: Phones, faults: Faults, events: EventLog, tokens: TokenDesk
+    ) -> None:
         self._phones, self._faults, self._events = phones, faults, events
+        self._tokens = tokens
 
     def take(self, request: PushRequest) -> Answer:
         apns_id = request.headers.get("apns-id") or str(uuid.uuid4())
@@ -89,7 +93,8 @@ class PushDesk:
             self._events.add("apns.refused", status=refused.status, reason=refused.reason)
             body = {"reason": refused.reason, **refused.facts}
             return Answer(status=refused.status, apns_id=_known_id(apns_id), body=body)
-        self._events.add("apns.accepted", topic=topic, apns_id=apns_id,
+        by = "token" if request.certificate is None else "certificate"
+        self._events.add("apns.accepted", topic=topic, apns_id=apns_id, by=by,
                          priority=request.headers.get("apns-priority"))  # fmt: skip
         if fault is None:
             storable = request.headers.get("apns-expiration") != "0"
@@ -101,7 +106,7 @@ class PushDesk:
             raise Refused(404, "BadPath")
         if request.headers.get(":method") != "POST":
             raise Refused(405, "MethodNotAllowed")
-        topic = _topic_of(request.certificate)
+        topic = self._topic_of(request)
         _check_headers(request, topic)
         if not request.body:
             raise Refused(400, "PayloadEmpty")
@@ -109,6 +114,15 @@ class PushDesk:
             raise Refused(413, "PayloadTooLarge")
         self._check_token(found.group(1), topic)
         return topic
+
+    def _topic_of(self, request: PushRequest) -> str:
+        """Whom the sender speaks for: by certificate, or by a team's token without one."""
+        if request.certificate is not None:
+            return _certificate_topic(request.certificate)
+        try:
+            return self._tokens.topic_of(request.headers)
+        except TokenRefused as refused:
+            raise Refused(refused.status, refused.reason) from refused
 
     def _check_token(self, token: str, topic: str) -> None:
         if not token:
@@ -125,7 +139,7 @@ class PushDesk:
             raise Refused(410, "Unregistered", timestamp=owner.since_ms)
 
 
-def _topic_of(certificate: x509.Certificate) -> str:
+def _certificate_topic(certificate: x509.Certificate) -> str:
     topic = subject_text(certificate, NameOID.USER_ID)
     if not topic.startswith("pass."):
         raise Refused(403, "BadCertificate")

@@ -4,6 +4,7 @@ Read, and read again whenever a file changes:
 
 - `apple-root.pem`: the root that pass certificates chain to (an intermediate may follow it).
 - `google-service-accounts.json`: `[{"client_email", "public_key_pem", "issuer_id"}]`.
+- `apns-keys.json`: teams' keys for pushes by token; see apns_tokens.py.
 
 Written: `apns-ca.pem` (whom a sender must trust), its key and Google's callback keys (mode 0600),
 and `sandbox.sqlite3`. The folder must hold no real certificate.
@@ -33,6 +34,15 @@ class ServiceAccount:
     client_email: str
     public_key_pem: str
     issuer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushKey:
+    key_id: str
+    team_id: str
+    public_key_pem: str
+    topics: tuple[str, ...]
+    environment: str
 
 
 class Home:
@@ -78,6 +88,9 @@ class Home:
     def service_accounts(self) -> list[ServiceAccount]:
         path = self.folder / "google-service-accounts.json"
         return list(self._fresh(path, _read_accounts))
+
+    def push_keys(self) -> list[PushKey]:
+        return list(self._fresh(self.folder / "apns-keys.json", _read_push_keys))
 
     def apns_authority(self) -> trustme.CA:
         """The authority behind the push server's certificate, the same one at every start."""
@@ -137,6 +150,19 @@ def _read_accounts(body: bytes) -> list[ServiceAccount]:
             client_email=str(row["client_email"]),
             public_key_pem=str(row["public_key_pem"]),
             issuer_id=str(row["issuer_id"]),
+        )
+        for row in json.loads(body)
+    ]
+
+
+def _read_push_keys(body: bytes) -> list[PushKey]:
+    return [
+        PushKey(
+            key_id=str(row["key_id"]),
+            team_id=str(row["team_id"]),
+            public_key_pem=str(row["public_key_pem"]),
+            topics=tuple(str(topic) for topic in row["topics"]),
+            environment=str(row.get("environment", "production")),
         )
         for row in json.loads(body)
     ]

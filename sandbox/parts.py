@@ -9,6 +9,7 @@ from sandbox.agenda import Agenda
 from sandbox.androids import Androids
 from sandbox.apns import ApnsServer
 from sandbox.apns_answers import PushDesk
+from sandbox.apns_tokens import TokenDesk
 from sandbox.clock import SandboxClock
 from sandbox.events import EventLog
 from sandbox.faults import Faults
@@ -57,7 +58,7 @@ def assemble(folder: Path) -> Parts:
     clock = SandboxClock()
     events, faults, agenda = EventLog(clock), Faults(), Agenda(clock)
     iphones = IPhones(home=home, store=store, clock=clock, events=events, agenda=agenda)
-    desk = PushDesk(phones=iphones, faults=faults, events=events)
+    desk = PushDesk(phones=iphones, faults=faults, events=events, tokens=TokenDesk(home))
     accounts = Accounts(home)
     wallet = GoogleWallet(
         store=store, clock=clock, events=events, known_issuers=accounts.known_issuers

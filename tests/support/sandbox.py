@@ -186,6 +186,10 @@ class SandboxProcess(SandboxClient):
             rows = [account.public_row() for account in accounts]
             (self.home / "google-service-accounts.json").write_text(json.dumps(rows))
 
+    def trust_push_keys(self, *rows: dict[str, Any]) -> None:
+        """Write the teams' keys whose tokens the push server takes; see sandbox/apns_tokens.py."""
+        (self.home / "apns-keys.json").write_text(json.dumps(rows))
+
     def _read_first_line(self) -> None:
         if self._process is not None and self._process.stdout is not None:
             line = self._process.stdout.readline()

@@ -56,13 +56,17 @@ def make_sandbox_apple(
     *,
     pass_type_identifier: str = SANDBOX_PASS_TYPE,
     team_identifier: str = SANDBOX_TEAM,
+    nfc: bool = False,
 ) -> SandboxApple:
-    """A fresh chain whose leaf is valid for one year from `now`; names are ASCII, at most 119."""
+    """A fresh chain whose leaf is valid for one year from `now`; names are ASCII, at most 119.
+
+    With `nfc` the leaf is named as Apple names those it makes for NFC.
+    """
     root_key, middle_key, leaf_key = (_new_key() for _ in range(3))
     root_name, middle_name = _authority_name("Root"), _authority_name("Intermediate")
     root = _authority(root_name, root_key, issuer=(root_name, root_key), now=now)
     middle = _authority(middle_name, middle_key, issuer=(root_name, root_key), now=now)
-    builder = _pass_builder(pass_type_identifier, team_identifier, leaf_key.public_key())
+    builder = _pass_builder(pass_type_identifier, team_identifier, leaf_key.public_key(), nfc=nfc)
     leaf = _sign(builder, issuer=(middle_name, middle_key), now=now, life=_LEAF_LIFE)
     return SandboxApple(
         root_pem=root.public_bytes(Encoding.PEM),
@@ -131,12 +135,13 @@ def _authority(
 
 
 def _pass_builder(
-    pass_type_identifier: str, team_identifier: str, public_key: rsa.RSAPublicKey
+    pass_type_identifier: str, team_identifier: str, public_key: rsa.RSAPublicKey, *, nfc: bool
 ) -> x509.CertificateBuilder:
+    kind = "Pass Type ID with NFC" if nfc else "Pass Type ID"
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.USER_ID, pass_type_identifier),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"Pass Type ID: {pass_type_identifier}"[:64]),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{kind}: {pass_type_identifier}"[:64]),
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, team_identifier),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, SANDBOX_ORGANIZATION),
             x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import json
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from common.actor import SYSTEM
 from common.clock import ManualClock
 from ledger.terms import StampTerms
 from loyalty.apple_certificate import install_certificate
+from loyalty.check_pass import TrustedRoots, inspect_pass
 from loyalty.context import Loyalty
 from loyalty.design import read_draft, save_picture, save_words
 from loyalty.earn import EarnRequest, earn
@@ -126,6 +130,41 @@ def test_what_the_form_says_arrives_in_the_pass(house: House) -> None:
     assert "نادي القهوة" in files["ar.lproj/pass.strings"].decode("utf-16")
     (since,) = [f for f in document["storeCard"]["backFields"] if f["key"] == "member_since"]
     assert since["dateStyle"] == "PKDateStyleMedium"
+
+
+def an_nfc_key() -> str:
+    """What a reader's owner hands out: a compressed P-256 key in an X.509 envelope, base64."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    point = public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    # SubjectPublicKeyInfo of a compressed point: RFC 5480, section 2.
+    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    return base64.b64encode(head + point).decode()
+
+
+def test_nfc_is_in_the_pass_only_while_the_certificate_allows_it(house: House) -> None:
+    key = an_nfc_key()
+    save_words(
+        house.ctx, house.merchant_id, house.programme_id, {"nfc_public_key": key}, actor=SYSTEM
+    )
+    publish(house.ctx, house.merchant_id, house.programme_id, actor=SYSTEM)
+    token = house.enrol(name="Ada").card_token
+    before = json.loads(the_pass(house, token)["pass.json"])
+
+    apple = make_sandbox_apple(house.clock.now(), nfc=True)
+    material = read_pem(apple.certificate_pem + apple.intermediate_pem, apple.key_pem, None)
+    install_certificate(
+        house.ctx, house.merchant_id, material, actor=SYSTEM, sandbox_root=apple.root_pem
+    )
+    after = json.loads(the_pass(house, token)["pass.json"])
+
+    assert "nfc" not in before
+    assert after["nfc"]["encryptionPublicKey"] == key
+    assert after["nfc"]["message"] == after["barcodes"][0]["message"]
+    # The whole pass, signature and all, holds before the same judge that refuses a plain one.
+    data = Browser(an_app(house.ctx), PHONE).get(f"/m/{token}/apple.pkpass").data
+    roots = TrustedRoots(operator=apple.root_pem, sandbox=None)
+    found = inspect_pass(data, roots=roots, now=house.clock.now())
+    assert {one.code for one in found} == {"web_service_loopback"}
 
 
 def test_a_member_gets_the_owners_texts_in_the_language_of_the_member(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.explain import explain
 from ledger.programme_terms import ProgrammeTerms, UnitKind
 from ledger.terms import StampTerms, Terms, unit_of
 from ledger.terms import explain as explain_plain
@@ -39,7 +40,5 @@ def units_of(terms: AnyTerms) -> tuple[str, ...]:
 def explain_any(terms: AnyTerms) -> tuple[str, ...]:
     """The rules as plain sentences in the current language."""
     if isinstance(terms, ProgrammeTerms):
-        from ledger.explain import explain
-
         return explain(terms)
     return explain_plain(terms)

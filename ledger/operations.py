@@ -22,6 +22,7 @@ from common.i18n import gettext as _
 from ledger import lots as lot_rules
 from ledger import reasons
 from ledger.accounts import Account, OperationKind
+from ledger.any_terms import AnyTerms
 from ledger.limits import Limits, check_balance, check_sale, check_visits
 from ledger.lots import Allocation, Lot
 from ledger.lots import NewLot as NewLot  # noqa: PLC0414 - known from here too
@@ -177,7 +178,9 @@ def plan_redeem(
     )
 
 
-def plan_reverse(account: Account, terms: Terms, past: PastOperation, *, contra_id: int) -> Draft:
+def plan_reverse(
+    account: Account, terms: AnyTerms, past: PastOperation, *, contra_id: int
+) -> Draft:
     """Take back exactly what an operation did: its units, its lots, its change of carry.
 
     Raises:

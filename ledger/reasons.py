@@ -17,9 +17,11 @@ from ledger import movement_reasons, programme_reasons
 from ledger.accounts import Account, OperationKind
 from ledger.amount_words import amount_words
 from ledger.amount_words import carried as carried  # noqa: PLC0414 - known from here too
+from ledger.any_terms import AnyTerms
 from ledger.programme_terms import ProgrammeTerms
 from ledger.rate import Earned
 from ledger.terms import PointsTerms, StampTerms, Terms
+from ledger.unit_words import count_words
 
 MINUS: Final = "\N{MINUS SIGN}"
 
@@ -69,7 +71,7 @@ def redeem_reason(account: Account, terms: Terms, *, cost: int) -> dict[str, Any
 
 def reverse_reason(
     account: Account,
-    terms: Terms,
+    terms: AnyTerms,
     *,
     past_kind: OperationKind,
     terms_version: int,
@@ -91,8 +93,8 @@ def reverse_reason(
     }
 
 
-def _carry(terms: Terms, carry_minor: int) -> dict[str, Any]:
-    if isinstance(terms, StampTerms):
+def _carry(terms: AnyTerms, carry_minor: int) -> dict[str, Any]:
+    if not isinstance(terms, PointsTerms):
         return {"carry_minor": carry_minor}
     return {
         "carry_minor": carry_minor,
@@ -107,7 +109,17 @@ def headline(reason: Mapping[str, Any], *, terms: ProgrammeTerms | None = None) 
         return programme_reasons.headline(reason, terms)
     if reason["rule"] in movement_reasons.RULES:
         return movement_reasons.headline(reason, terms)
-    return _units(reason["units"], reason["unit"])
+    return _named(reason, terms) or _units(reason["units"], reason["unit"])
+
+
+def _named(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> str:
+    """The change by the names of many units; empty where the terms do not know the unit."""
+    units = reason["units"]
+    for unit in terms.units if terms is not None else ():
+        if terms is not None and unit.code == reason["unit"]:
+            sign = MINUS if units < 0 else "+"
+            return sign + count_words(abs(units), unit, terms.currency)
+    return ""
 
 
 def sentences(
@@ -121,7 +133,7 @@ def sentences(
         return programme_reasons.sentences(reason, terms)
     if reason["rule"] in movement_reasons.RULES:
         return movement_reasons.sentences(reason, terms, reward_name=reward_name)
-    parts = [headline(reason)]
+    parts = [headline(reason, terms=terms)]
     match reason["rule"]:
         case "visit":
             parts.append(_towards_goal(reason))

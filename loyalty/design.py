@@ -19,9 +19,9 @@ from common.errors import Conflict, InvalidInput, InvalidInputs
 from common.i18n import current_language
 from common.i18n import gettext as _
 from ledger import reasons
-from ledger.rate import Earned
 from ledger.any_terms import AnyTerms, explain_any, first_unit, goal_of
 from ledger.programme_terms import ProgrammeTerms
+from ledger.rate import Earned
 from ledger.terms import PointsTerms, StampTerms, Terms, check_terms
 from loyalty.context import Loyalty
 from loyalty.design_words import with_words, words_of

@@ -15,6 +15,7 @@ from ledger.accounts import Account, AccountKind, OperationKind
 from ledger.activity import Activity, ActivityKind
 from ledger.evaluation import Credit, Evaluation, Lapse
 from ledger.lots import Allocation
+from ledger.movement_reasons import lapse_reason
 from ledger.operations import Draft, NewLot, Transfer
 from loyalty.member_states import Loaded
 from storage.entries import Entry
@@ -43,7 +44,7 @@ class Chain:
         self.accounts[unit] = found
         return found
 
-    def add(  # noqa: PLR0913  # one entry's facts, each by name
+    def add(  # one entry's facts, each by name
         self,
         unit: str,
         kind: OperationKind,
@@ -114,22 +115,10 @@ def add_lapse(chain: Chain, lapse: Lapse) -> None:
         lapse.unit,
         OperationKind.EXPIRE,
         units=-lapse.units,
-        reason=lapse_reason(lapse, chain.terms_version),
+        reason=lapse_reason(chain.loaded.terms, lapse),
         transfers=chain.to_programme(AccountKind.EXPIRED, lapse.unit, lapse.units),
         allocations=lapse.allocations,
     )
-
-
-def lapse_reason(lapse: Lapse, terms_version: int) -> dict[str, Any]:
-    """Why units ran out."""
-    return {
-        "rule": "expire",
-        "terms_version": terms_version,
-        "unit": lapse.unit,
-        "units": -lapse.units,
-        "lots": len(lapse.allocations),
-        "carry_minor": 0,
-    }
 
 
 def add_evaluation(chain: Chain, evaluation: Evaluation) -> int:

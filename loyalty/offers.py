@@ -129,9 +129,8 @@ def reward_offer(stored: Reward, *, first_unit: str) -> RewardOffer:
     """A stored reward as the rules see it."""
     conditions = stored.conditions or {}
     kind = RewardKind(stored.kind)
-    costs = (Cost(unit=stored.unit or first_unit, amount=stored.cost),) + tuple(
-        Cost(unit=unit, amount=amount) for unit, amount in conditions.get("costs", ())
-    )
+    more = (Cost(unit=unit, amount=amount) for unit, amount in conditions.get("costs", ()))
+    costs = (Cost(unit=stored.unit or first_unit, amount=stored.cost), *more)
     return RewardOffer(
         id=stored.id,
         kind=kind,
@@ -140,7 +139,7 @@ def reward_offer(stored: Reward, *, first_unit: str) -> RewardOffer:
         value_minor=stored.value or 0 if kind in WITH_VALUE else 0,
         match=_match(conditions),
         floor=_floor(conditions),
-        stock=stored.stock,
+        stock=left_of(stored.stock, stored.used),
         per_member=stored.per_member,
         valid_from=stored.valid_from,
         valid_until=stored.valid_until,
@@ -159,7 +158,7 @@ def coupon_offer(stored: Coupon) -> ledger_offers.Coupon:
         value_minor=stored.value or 0 if kind in WITH_VALUE else 0,
         match=_match(stored.conditions),
         floor=_floor(stored.conditions),
-        stock=stored.stock,
+        stock=left_of(stored.stock, stored.used),
         uses_max=stored.per_member,
         member_id=stored.member_id,
         valid_from=stored.valid_from,
@@ -167,6 +166,11 @@ def coupon_offer(stored: Coupon) -> ledger_offers.Coupon:
         tiers=tuple(stored.conditions.get("tiers", ())),
         active=stored.active,
     )
+
+
+def left_of(stock: int | None, used: int) -> int | None:
+    """How many are left; None without end."""
+    return None if stock is None else max(0, stock - used)
 
 
 def _match(conditions: Mapping[str, Any]) -> Match:

@@ -13,13 +13,18 @@ from typing import Final
 from common.actor import Actor
 from common.errors import Conflict, InsufficientBalance, NotFound
 from common.i18n import gettext as _
-from common.i18n import ngettext
-from ledger.accounts import AccountKind, OperationKind
+from ledger.accounts import OperationKind
 from ledger.operations import Draft, plan_redeem
+from ledger.programme_terms import ProgrammeTerms
 from ledger.reasons import units_words
+from ledger.terms import Terms
 from loyalty import posting
 from loyalty.context import Loyalty
+from loyalty.race_words import who_was_faster
+from loyalty.redeem_by_rules import redeem_by_rules
 from loyalty.results import OperationResult
+from loyalty.sold import SaleAtHand
+from loyalty.spending import locked
 from storage.book_records import Claim, LastRedemption, RewardPrice, Standing
 from storage.unit_of_work import UnitOfWork
 
@@ -35,7 +40,10 @@ class RewardInactive(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemRequest:
-    """Which reward for whom, told by whom; `source_ref` is by default the key."""
+    """Which reward for whom, told by whom; `source_ref` is by default the key.
+
+    `sale` is the one it is for: rewards in percent, of an amount, or with a least sale want it.
+    """
 
     member_id: int
     reward_id: int
@@ -43,6 +51,7 @@ class RedeemRequest:
     idempotency_key: str
     source: str = "till"
     source_ref: str | None = None
+    sale: SaleAtHand | None = None
 
 
 def redeem(ctx: Loyalty, merchant_id: int, request: RedeemRequest) -> OperationResult:
@@ -51,13 +60,18 @@ def redeem(ctx: Loyalty, merchant_id: int, request: RedeemRequest) -> OperationR
     Raises:
         NotFound: the merchant has no such member, or the member's programme no such reward.
         InsufficientBalance: the card holds too little; after a lost race the text says who.
+        NotDue: stock, validity, tier, limit or the sale stand against it.
         RewardInactive, MerchantSuspended, MemberInactive: nothing moves there.
         IdempotencyMismatch, OperationInFlight: the key stands for another request, or is busy.
         Unavailable: the database cannot take it now; nothing was changed.
     """
     claim = posting.claim(
         OperationKind.REDEEM,
-        {"member": request.member_id, "reward": request.reward_id},
+        {
+            "member": request.member_id,
+            "reward": request.reward_id,
+            **({} if request.sale is None else {"sale": request.sale.document()}),
+        },
         key=request.idempotency_key,
         source=request.source,
         source_ref=request.source_ref,
@@ -70,13 +84,15 @@ def redeem(ctx: Loyalty, merchant_id: int, request: RedeemRequest) -> OperationR
 
 
 def _redeem(work: UnitOfWork, request: RedeemRequest, claim: Claim) -> OperationResult:
-    standing = work.books.standing(request.member_id, claim, contra=AccountKind.REDEEMED)
+    standing = locked(work, request.member_id, claim)
     earlier = posting.replay(work, standing, claim)
     if earlier is not None:
         return earlier
     posting.demand_active(standing)
     reward = _reward(work, request.reward_id, standing)
-    draft = _plan(work, standing, reward)
+    if isinstance(standing.terms, ProgrammeTerms):
+        return redeem_by_rules(work, request, claim, standing=standing, terms=standing.terms)
+    draft = _plan(work, standing, reward, terms=standing.terms)
     return posting.post(
         work,
         draft,
@@ -96,12 +112,12 @@ def _reward(work: UnitOfWork, reward_id: int, standing: Standing) -> RewardPrice
     return reward
 
 
-def _plan(work: UnitOfWork, standing: Standing, reward: RewardPrice) -> Draft:
+def _plan(work: UnitOfWork, standing: Standing, reward: RewardPrice, *, terms: Terms) -> Draft:
     now = work.clock.now()
     try:
         return plan_redeem(
             standing.account,
-            standing.terms,
+            terms,
             contra_id=standing.contra_id,
             cost=reward.cost,
             lots=work.books.open_lots(standing.account.id),
@@ -133,17 +149,4 @@ def _why_too_little(
     )
     if last is None or now - last.created_at > RACE_WINDOW:
         return plain
-    return _who_was_faster(last, now) + " " + plain
-
-
-def _who_was_faster(last: LastRedemption, now: datetime) -> str:
-    seconds = max(0, (now - last.created_at) // timedelta(seconds=1))
-    ago = ngettext("%(number)d second ago", "%(number)d seconds ago", seconds)
-    facts = {"reward": last.reward_name, "staff": last.staff_name, "till": last.till_name}
-    if last.staff_name and last.till_name:
-        return _(
-            "%(reward)s was already redeemed by %(staff)s at %(till)s, %(ago)s.", **facts, ago=ago
-        )
-    if last.till_name:
-        return _("%(reward)s was already redeemed at %(till)s, %(ago)s.", **facts, ago=ago)
-    return _("%(reward)s was already redeemed %(ago)s.", **facts, ago=ago)
+    return who_was_faster(last, now) + " " + plain

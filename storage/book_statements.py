@@ -60,16 +60,26 @@ REWARD: Final = """
 select id, programme_id, name, cost, active from reward where merchant_id = ? and id = ?
 """
 
-LAST_REDEMPTION: Final = """
+_REDEMPTIONS: Final = """
 select r.name, f.name, l.name, o.created_at from operation o
   left join reward r on r.merchant_id = o.merchant_id and r.id = o.reward_id
   left join staff f on f.merchant_id = o.merchant_id and f.id = o.actor_id
     and o.actor_kind = 'staff'
   left join till l on l.merchant_id = o.merchant_id and l.id = o.till_id
-where o.merchant_id = ? and o.member_id = ? and o.kind = 'redeem'
+where o.merchant_id = ? and {which} and o.kind = 'redeem'
   and not exists (select 1 from operation v
     where v.merchant_id = o.merchant_id and v.reverses_id = o.id)
-order by o.id desc limit 1
+order by {order} desc limit 1
+"""
+LAST_REDEMPTION: Final = _REDEMPTIONS.format(which="o.member_id = ?", order="o.id")
+LAST_OF_REWARD: Final = _REDEMPTIONS.format(
+    which="o.created_at >= ? and o.reward_id = ?", order="o.created_at"
+)
+TIMES_REDEEMED: Final = """
+select count(*) from operation o
+where o.merchant_id = ? and o.member_id = ? and o.reward_id = ? and o.kind = 'redeem'
+  and not exists (select 1 from operation v
+    where v.merchant_id = o.merchant_id and v.reverses_id = o.id)
 """
 
 INSERT_SALE: Final = """

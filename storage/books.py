@@ -45,6 +45,7 @@ from storage.terms_documents import terms_of_text
 
 HISTORY_MAX: Final = 100
 LOCK_NOT_AVAILABLE: Final = "55P03"
+_DAY_MICROS: Final = 86_400_000_000
 _ID_MAX: Final = 2**63 - 1
 Written = TypeVar("Written")
 
@@ -187,14 +188,19 @@ class Books:
     def last_redemption(self, member_id: int) -> LastRedemption | None:
         """The member's latest redemption that stands."""
         row = self._scope.run_sql(sql.LAST_REDEMPTION, (self._scope.merchant, member_id)).fetchone()
-        if row is None:
-            return None
-        return LastRedemption(
-            reward_name=row[0] or "",
-            staff_name=row[1] or "",
-            till_name=row[2] or "",
-            created_at=from_micros(row[3]),
-        )
+        return None if row is None else _last(row)
+
+    def last_of_reward(self, reward_id: int) -> LastRedemption | None:
+        """The latest redemption of a reward by anybody, of the last day."""
+        since = to_micros(self._scope.clock.now()) - _DAY_MICROS
+        values = (self._scope.merchant, since, reward_id)
+        row = self._scope.run_sql(sql.LAST_OF_REWARD, values).fetchone()
+        return None if row is None else _last(row)
+
+    def times_redeemed(self, member_id: int, reward_id: int) -> int:
+        """How many redemptions of a reward by a member stand."""
+        values = (self._scope.merchant, member_id, reward_id)
+        return int(self._scope.run_sql(sql.TIMES_REDEEMED, values).fetchone()[0])
 
     # --- the movement -------------------------------------------------------------------------
 
@@ -316,6 +322,15 @@ class Books:
             spendable=min(int(row[8]), row[4]),
             rewards=tuple(CardReward(id=r[0], slug=r[1], name=r[2], cost=r[3]) for r in rewards),
         )
+
+
+def _last(row: Any) -> LastRedemption:
+    return LastRedemption(
+        reward_name=row[0] or "",
+        staff_name=row[1] or "",
+        till_name=row[2] or "",
+        created_at=from_micros(row[3]),
+    )
 
 
 def _demand_id(value: object) -> None:

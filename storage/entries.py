@@ -232,7 +232,8 @@ def _move(scope: Scope, operation_id: int, entry: Entry) -> None:
         )
     allocate(scope, operation_id, draft.allocations)
     for lot_id, until in entry.extended:
-        scope.run_sql(sql.EXTEND_LOT, (to_micros(until), merchant, lot_id))
+        now = to_micros(scope.clock.now())
+        scope.run_sql(sql.EXTEND_LOT, (to_micros(until), now, merchant, lot_id))
     values = (
         draft.balance_after,
         draft.carry_after,

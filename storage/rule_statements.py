@@ -159,7 +159,7 @@ insert into lot
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 EXTEND_LOT: Final = """
-update lot set expires_at = ? where merchant_id = ? and id = ?
+update lot set expires_at = ?, extended_at = ? where merchant_id = ? and id = ?
 """
 MOVE_ACCOUNT: Final = """
 update account set balance = ?, carry = ?, revision = ?, debt = ?
@@ -178,4 +178,15 @@ select o.id, o.kind, o.unit, o.units, o.carry_change, o.debt_change, v.id
 from operation o
   left join operation v on v.merchant_id = o.merchant_id and v.reverses_id = o.id
 where o.merchant_id = ? and (o.id = ? or o.part_of_id = ?) order by o.id
+"""
+
+EXPIRED_OF: Final = """
+select coalesce(sum(x.amount), 0) from lot l
+  join allocation x on x.merchant_id = l.merchant_id and x.lot_id = l.id
+  join operation o on o.merchant_id = x.merchant_id and o.id = x.operation_id
+    and o.kind = 'expire'
+where l.merchant_id = ? and l.operation_id = ?
+"""
+REOPEN_PROMISES: Final = """
+update promise set kept_by_id = null where merchant_id = ? and kept_by_id = ?
 """

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+from sqlalchemy import and_
+
 from common.clock import from_micros, to_micros
 from common.ids import new_id
 from ledger.accounts import PROGRAMME_KINDS, Account, AccountKind
@@ -24,7 +26,7 @@ from storage import book_statements as books
 from storage import rule_statements as sql
 from storage.book_rows import moment
 from storage.scope import Scope
-from storage.tables import welcome
+from storage.tables import account, pause, programme, welcome
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -143,6 +145,45 @@ class RuleStates:
             pause = Pause(first_day=day_of(first), last_day=day_of(last))
             found.setdefault(account_id, []).append(pause)
         return found
+
+    def add_pause(self, account_id: int, wanted: Pause) -> None:
+        """Let an account rest."""
+        self._scope.execute(
+            self._scope.insert(
+                pause,
+                id=new_id(),
+                account_id=account_id,
+                first_day=day_number(wanted.first_day),
+                last_day=day_number(wanted.last_day),
+                created_at=self._scope.clock.now(),
+            )
+        )
+
+    def lock(self, account_id: int, *, locked: bool) -> None:
+        """Let nothing of an account be spent, or let it be again."""
+        now = self._scope.clock.now() if locked else None
+        mine = self._scope.update(account).where(account.c.id == account_id)
+        self._scope.execute(mine.values(locked_at=now))
+
+    def hold(self, member_ids: Sequence[int]) -> None:
+        """Lock the first accounts of members, in one order: what every movement locks."""
+        if self._scope.connection.dialect.name != "postgresql" or not member_ids:
+            return  # SQLite's writer is alone
+        query = (
+            self._scope.select(account, account.c.id)
+            .join(
+                programme,
+                and_(
+                    programme.c.merchant_id == account.c.merchant_id,
+                    programme.c.id == account.c.programme_id,
+                    programme.c.unit == account.c.unit,
+                ),
+            )
+            .where(account.c.member_id.in_(sorted(set(member_ids))))
+            .order_by(account.c.id)
+            .with_for_update(of=account, key_share=True)
+        )
+        self._scope.execute(query).all()
 
     # --- sums ---------------------------------------------------------------------------------
 
@@ -337,6 +378,14 @@ class RuleStates:
         """The terms' version and the document of how an operation was rated."""
         row = self._run(sql.RATING, operation_id).fetchone()
         return None if row is None else (int(row[0]), json.loads(row[1]))
+
+    def expired_of(self, operation_id: int) -> int:
+        """How much ran out of the lots an operation made."""
+        return int(self._run(sql.EXPIRED_OF, operation_id).fetchone()[0])
+
+    def reopen_promises(self, operation_id: int) -> None:
+        """Let promises be open again that an operation kept."""
+        self._run(sql.REOPEN_PROMISES, operation_id)
 
     def parts(self, operation_id: int) -> list[int]:
         """The operations of the event that an operation began, itself among them."""

@@ -955,6 +955,7 @@ lot = _merchant_table(
     Column("expires_at", UtcTime),
     _required("terms_version", Integer),
     Column("idle_days", Integer),  # ends so many days after the member's last activity
+    Column("extended_at", UtcTime),  # when a refund let it live longer
     _to("account_id", "account"),
     _to("operation_id", "operation"),
     CheckConstraint("amount > 0", name="amount"),
@@ -972,6 +973,7 @@ lot = _merchant_table(
         "ix_lot_expiry",
         "merchant_id",
         "expires_at",
+        "id",
         sqlite_where=text("remaining > 0 and expires_at is not null"),
         postgresql_where=text("remaining > 0 and expires_at is not null"),
     ),

@@ -38,9 +38,11 @@ from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
 from storage.moved import WRITERS_GATE
+from storage.messages import Messages
 from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes
+from storage.refunds import Refunds
 from storage.reports import Reports
 from storage.rule_states import RuleStates
 from storage.scope import Scope
@@ -124,6 +126,10 @@ class UnitOfWork:
         return Merchants(self.scope)
 
     @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.scope)
+
+    @cached_property
     def outbox(self) -> Outbox:
         return Outbox(self.scope)
 
@@ -142,6 +148,10 @@ class UnitOfWork:
     @cached_property
     def reports(self) -> Reports:
         return Reports(self.scope)
+
+    @cached_property
+    def refunds(self) -> Refunds:
+        return Refunds(self.scope)
 
     @cached_property
     def rules(self) -> RuleStates:

@@ -36,7 +36,7 @@ TABLES: tuple[str, ...] = MERCHANT_TABLES
 # By table, in the order they are added.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "account": ("debt", "locked_at"),
-    "lot": ("idle_days",),
+    "lot": ("idle_days", "extended_at"),
     "operation": ("part_of_id", "debt_change", "value_minor", "cost_minor"),
     "programme": ("next_terms_version", "next_terms_at", "average_minor"),
     "reward": (
@@ -469,10 +469,11 @@ def _of_account() -> None:
 
 def _of_lot() -> None:
     op.add_column("lot", sa.Column("idle_days", sa.Integer(), nullable=True))
+    op.add_column("lot", sa.Column("extended_at", sa.BigInteger(), nullable=True))
     op.create_index(
         "ix_lot_expiry",
         "lot",
-        ["merchant_id", "expires_at"],
+        ["merchant_id", "expires_at", "id"],
         unique=False,
         sqlite_where=sa.text("remaining > 0 and expires_at is not null"),
         postgresql_where=sa.text("remaining > 0 and expires_at is not null"),

@@ -108,7 +108,7 @@ def sentences(
     if reason.get("others"):
         plain = {**reason, "others": ()}
         every = (plain, *reason["others"])
-        return tuple(text for one in every for text in sentences(one, terms))
+        return tuple(dict.fromkeys(text for one in every for text in sentences(one, terms)))
     match reason["rule"]:
         case "due":
             found = [head, reward_name, _discount(reason), _donated(reason)]
@@ -128,10 +128,10 @@ def _taken(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> list[str]
         found.append(_("%(amount)s of the sale still counts", amount=rest))
     if reason["owed"]:
         owed = _words(reason["owed"], reason, reason, terms=terms)
-        found.append(_("%(units)s are owed; the next ones go there first", units=owed))
+        found.append(_("Owed now: %(units)s; what comes next goes there first", units=owed))
     if reason["forgiven"]:
         forgiven = _words(reason["forgiven"], reason, reason, terms=terms)
-        found.append(_("%(units)s were gone already and are not asked for", units=forgiven))
+        found.append(_("Gone already and not asked for: %(units)s", units=forgiven))
     return found
 
 

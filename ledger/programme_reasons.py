@@ -141,7 +141,7 @@ def sentences(reason: Mapping[str, Any], terms: ProgrammeTerms | None = None) ->
         found.extend(_cap_sentence(cap, credit, reason, terms=terms) for cap in credit["caps"])
         if credit["debt_paid"]:
             paid = _words(credit["debt_paid"], credit, reason, terms=terms)
-            found.append(_("%(units)s went to what was owed after a refund", units=paid))
+            found.append(_("Paid towards what was owed after a refund: %(units)s", units=paid))
     found.extend(_left_out(cause, minor, reason) for cause, minor in reason["left_out"].items())
     found.extend(_promised(promise, reason, terms=terms) for promise in reason.get("promised", ()))
     if "tier" in reason and reason["tier"]["to"]:
@@ -262,10 +262,10 @@ def _cap_sentence(
     cut = _words(cap["cut"], credit, reason, terms=terms)
     match cap["kind"]:
         case "units_per_scan":
-            return _("At most %(most)s at once: %(cut)s were left out", most=most, cut=cut)
+            return _("At most %(most)s at once; left out: %(cut)s", most=most, cut=cut)
         case "units_per_day":
-            return _("At most %(most)s a day: %(cut)s were left out", most=most, cut=cut)
-    return _("The shop's limit for today is reached: %(cut)s were left out", cut=cut)
+            return _("At most %(most)s a day; left out: %(cut)s", most=most, cut=cut)
+    return _("The shop's limit for today is reached; left out: %(cut)s", cut=cut)
 
 
 def _left_out(cause: str, minor: int, reason: Mapping[str, Any]) -> str:

@@ -1,12 +1,12 @@
-"""Push to Apple's servers: HTTP/2 by curl, one multi handle, connections that stay open.
+"""Push to Apple's servers: HTTP/2 by curl, a multi handle per identity, connections that stay open.
 
 The push says only "come and ask"; its body is empty JSON. Not here: which phone and when
 (worker.py, pace.py), what an answer means (outcomes.py).
 Rules:
 - the client certificate is the pass type's own; curl takes it from memory and never shares a
   connection between two certificates;
-- a stream that hangs ends by its time-out alone; after one, the whole handle is replaced, because
-  its connection may be half dead;
+- what hangs holds up its own identity's pushes and no other's; a stream that hangs ends by its
+  time-out alone, and after one new pushes go over new connections, for that one may be half dead;
 - GOAWAY, reset streams and cut connections are temporary; a refused certificate is not;
 - no proxy from the environment, no redirect, no other protocol, no large answer.
 
@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -33,8 +34,13 @@ from delivery.retry import read_retry_after
 from delivery.settings import DeliverySettings
 
 ANSWER_BYTES_MAX: Final = 4096
-CONNECTIONS_MAX: Final = 64
+CONNECTIONS_MAX: Final = 4
+"""Connections of one identity that are kept."""
+LINES_MAX: Final = 64
+"""Identities with open connections; the one used longest ago makes room."""
 IDLE_CONNECTION_S: Final = 3600
+PING_AFTER_S: Final = 60
+PING_EVERY_S: Final = 20
 PAYLOAD: Final = b"{}"
 STOP_WAIT_S: Final = 3.0
 _SELECT_S: Final = 0.1
@@ -75,68 +81,84 @@ class Push:
 
 
 class PushClient:
-    """Sends pushes; one per worker, used by one thread."""
+    """Sends pushes; one per worker, used by one thread.
+
+    `begin` and `collect` keep any number on the way; `send` is both for a few.
+    """
 
     def __init__(self, settings: DeliverySettings, *, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._multi = _new_multi()
-        self._suspect = False
+        self._lines: dict[object, _Line] = {}
+        self._retired: list[_Line] = []
+
+    @property
+    def on_the_way(self) -> int:
+        """Pushes without an answer yet."""
+        return sum(len(line.calls) for line in self._all_lines())
+
+    def begin(self, pushes: Sequence[Push]) -> None:
+        """Start these; their answers come out of `collect`."""
+        for push in pushes:
+            self._line(push).add(self._call(push))
+
+    def collect(self, wait_s: float) -> list[tuple[Push, Answer]]:
+        """What has ended, as soon as anything has, at most `wait_s` later."""
+        end_s = self._clock.monotonic_s() + wait_s
+        while True:
+            ended = [call for line in self._all_lines() for call in line.collect()]
+            left_s = end_s - self._clock.monotonic_s()
+            if ended or left_s <= 0 or not self.on_the_way:
+                self._close_retired()
+                return [(call.push, call.answer) for call in ended]
+            _wait_for(self._all_lines(), min(left_s, _SELECT_S))
 
     def send(self, pushes: Sequence[Push], *, stop: threading.Event) -> list[Answer]:
-        """Send all at once over shared connections; the answers stand in the same order.
+        """Send all at once and wait; the answers stand in the same order.
 
         Once `stop` is set, answers are waited for `STOP_WAIT_S` longer and no more.
         """
-        if self._suspect:
-            self._replace()
-        calls = [self._call(push) for push in pushes]
-        for call in calls:
-            self._multi.add_handle(call.handle)
-        self._perform(calls, stop)
-        for call in calls:
-            self._multi.remove_handle(call.handle)
-            call.handle.close()
-        return [call.answer for call in calls]
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._multi.close()
-
-    def _replace(self) -> None:
-        self._multi.close()
-        self._multi = _new_multi()
-        self._suspect = False
-
-    def _perform(self, calls: Sequence[_Call], stop: threading.Event) -> None:
-        by_handle = {id(call.handle): call for call in calls}
-        waiting = len(calls)
+        self.begin(pushes)
+        answers: dict[int, Answer] = {}
         end_s = math.inf
-        while waiting and self._clock.monotonic_s() < end_s:
-            self._multi.perform()
-            waiting -= self._collect(by_handle)
+        while len(answers) < len(pushes) and self._clock.monotonic_s() < end_s:
+            answers |= {id(push): answer for push, answer in self.collect(_SELECT_S)}
             if stop.is_set():
                 end_s = min(end_s, self._clock.monotonic_s() + STOP_WAIT_S)
-            if waiting:
-                self._multi.select(_SELECT_S)
+        not_sent = Answer(outcome=Outcome.TEMPORARY, reason="not_sent")
+        return [answers.get(id(push), not_sent) for push in pushes]
 
-    def _collect(self, by_handle: Mapping[int, _Call]) -> int:
-        """Take what has ended; returns how many."""
-        ended, left = 0, 1
-        while left:
-            left, done, failed = self._multi.info_read()
-            for handle in done:
-                by_handle[id(handle)].finish()
-            for handle, code, text in failed:
-                by_handle[id(handle)].fail(code, text)
-                self._suspect |= code == pycurl.E_OPERATION_TIMEDOUT
-            ended += len(done) + len(failed)
-        return ended
+    def close(self) -> None:
+        """Close every connection; what has no answer gets none."""
+        for line in self._all_lines():
+            line.close()
+        self._lines.clear()
+        self._retired.clear()
+
+    def _line(self, push: Push) -> _Line:
+        """The line of the push's identity; one that hung is left to end by itself."""
+        line = self._lines.pop(push.identity, None)
+        if line is not None and line.suspect:
+            self._retired.append(line)
+            line = None
+        # Used last, closed last.
+        self._lines[push.identity] = line = line or _Line()
+        if len(self._lines) > LINES_MAX:
+            self._retired.append(self._lines.pop(next(iter(self._lines))))
+        return line
+
+    def _all_lines(self) -> list[_Line]:
+        return [*self._lines.values(), *self._retired]
+
+    def _close_retired(self) -> None:
+        for line in [one for one in self._retired if not one.calls]:
+            line.close()
+            self._retired.remove(line)
 
     def _call(self, push: Push) -> _Call:
         settings = self._settings
         handle = pycurl.Curl()
-        call = _Call(handle)
+        call = _Call(handle, push)
         expires = self._clock.now() + settings.apns_expiration
         headers = [
             f"apns-topic: {push.topic}",
@@ -164,7 +186,11 @@ class PushClient:
             pycurl.PROXY: "",
             pycurl.NOPROXY: "*",
             pycurl.NOSIGNAL: 1,
+            # curl's HTTP/2 ping cannot be reached from Python: TCP's own keeps the way open and
+            # finds a dead one before the next push does.
             pycurl.TCP_KEEPALIVE: 1,
+            pycurl.TCP_KEEPIDLE: PING_AFTER_S,
+            pycurl.TCP_KEEPINTVL: PING_EVERY_S,
             pycurl.MAXAGE_CONN: IDLE_CONNECTION_S,
             pycurl.CONNECTTIMEOUT_MS: int(settings.connect_timeout_s * 1000),
             pycurl.TIMEOUT_MS: int(settings.request_timeout_s * 1000),
@@ -178,11 +204,69 @@ class PushClient:
         return call
 
 
+class _Line:
+    """The connections of one identity: what hangs here holds up nobody else."""
+
+    def __init__(self) -> None:
+        self.calls: dict[int, _Call] = {}
+        self.suspect = False
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS_MAX)
+
+    def add(self, call: _Call) -> None:
+        """Start a push."""
+        self.calls[id(call.handle)] = call
+        self._multi.add_handle(call.handle)
+
+    def collect(self) -> list[_Call]:
+        """Move everything on and take out what has ended."""
+        if not self.calls:
+            return []
+        self._multi.perform()
+        ended, left = [], 1
+        while left:
+            left, done, failed = self._multi.info_read()
+            for handle in done:
+                self.calls[id(handle)].finish()
+                ended.append(self._take(handle))
+            for handle, code, text in failed:
+                self.calls[id(handle)].fail(code, text)
+                # Its connection may be half dead: no new push goes there.
+                self.suspect |= code == pycurl.E_OPERATION_TIMEDOUT
+                ended.append(self._take(handle))
+        return ended
+
+    def sockets(self) -> tuple[list[int], list[int]]:
+        """What it reads from and writes to."""
+        reads, writes, _errors = self._multi.fdset()
+        return reads, writes
+
+    @property
+    def timeout_s(self) -> float:
+        """How long curl bears to be left alone; infinite when it does not mind."""
+        left_ms = self._multi.timeout()
+        return math.inf if left_ms < 0 else left_ms / 1000
+
+    def close(self) -> None:
+        """Close the connections."""
+        for call in list(self.calls.values()):
+            self._take(call.handle)
+        self._multi.close()
+
+    def _take(self, handle: Any) -> _Call:
+        call = self.calls.pop(id(handle))
+        self._multi.remove_handle(handle)
+        handle.close()
+        return call
+
+
 class _Call:
     """A push under way: its handle, and the answer once it is there."""
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, push: Push) -> None:
         self.handle = handle
+        self.push = push
         self.answer = Answer(outcome=Outcome.TEMPORARY, reason="not_sent")
         self._body = BytesIO()
         self._retry_after: str | None = None
@@ -231,11 +315,20 @@ def _client_certificate(identity: tuple[bytes, bytes] | str) -> dict[int, Any]:
     }
 
 
-def _new_multi() -> Any:
-    multi = pycurl.CurlMulti()
-    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-    multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS_MAX)
-    return multi
+def _wait_for(lines: Sequence[_Line], wait_s: float) -> None:
+    """Until a socket of any line is ready, or one wants to be moved on."""
+    ready = select.poll()
+    for line in lines:
+        if line.calls:
+            wait_s = min(wait_s, line.timeout_s)
+            reads, writes = line.sockets()
+            for socket in {*reads, *writes}:
+                events = (select.POLLIN if socket in reads else 0) | (
+                    select.POLLOUT if socket in writes else 0
+                )
+                ready.register(socket, events)
+    # At least a millisecond: a name that is being looked up has no socket yet.
+    ready.poll(max(1, int(wait_s * 1000)))
 
 
 def _is_certificate_alert(text: str) -> bool:

@@ -1,23 +1,28 @@
 """Deliver Apple's claims: stamp, look at the pace, push, record.
 
-Not here: taking claims and what happens when something breaks (worker.py). Pushes of all merchants
-in a batch go out together; the records are written per merchant.
+Not here: taking claims and what happens when something breaks (flow.py). Rules:
+- each push is recorded as soon as it is answered, whatever hangs beside it;
+- a merchant has at most `SHARE_MAX` pushes on the way, a phone one.
 """
 
 from __future__ import annotations
 
-import threading
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final
 
-from common.errors import WalletError
+from common.errors import Unavailable, WalletError
 from delivery import pace, retry
 from delivery.apns import Push, PushClient
+from delivery.bad_tokens import BadTokens
 from delivery.desk import Desk
+from delivery.flow import COLLECT_S, by_merchant, poisoned, write_settlements
 from delivery.outcomes import Answer, Outcome
 from delivery.provider_tokens import ProviderTokens
+from delivery.pushers import AtOnce, FlowingPusher, Pusher
 from delivery.stamps import Stamped, stamp_cards
 from signing.apple_certificates import curl_identity, load_pass_certificate
 from signing.sealing import unseal
@@ -35,6 +40,9 @@ NO_CERTIFICATE = "no_certificate"
 CERTIFICATE_ENDED = "certificate_expired"
 PACE = "pace"
 BUSY_CARD_WAIT = timedelta(milliseconds=50)
+SHARE_MAX: Final = 128
+
+_log = logging.getLogger("regulars.delivery")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,41 +75,75 @@ class _Parcel:
         return settle.delivered(claim, self.revisions[claim.pass_id or 0].revision)
 
 
-class Pusher(Protocol):
-    """What sends pushes: the client to Apple, or a recording one in a test."""
-
-    def send(self, pushes: Sequence[Push], *, stop: threading.Event) -> list[Answer]: ...
-
-    def close(self) -> None: ...
-
-
 class AppleLane:
     """Pushes; one thread."""
 
-    def __init__(self, desk: Desk, client: Pusher | None = None) -> None:
+    def __init__(self, desk: Desk, pusher: Pusher | None = None) -> None:
         self._desk = desk
-        self._client: Pusher = client or PushClient(desk.settings, clock=desk.clock)
+        self._pusher: FlowingPusher = (
+            PushClient(desk.settings, clock=desk.clock)
+            if pusher is None
+            else AtOnce(pusher, stop=desk.stop)
+        )
         self._identities: dict[int, tuple[bytes, bytes]] = {}
         self._tokens = ProviderTokens()
+        self._bad_tokens = BadTokens()
+        self._on_the_way: dict[int, _Parcel] = {}
+        self._answered: dict[int, list[_Parcel]] = {}
+
+    @property
+    def in_hand(self) -> int:
+        """Claims that are not settled."""
+        answered = (parcel for parcels in self._answered.values() for parcel in parcels)
+        return sum(len(p.claims) for p in (*self._on_the_way.values(), *answered))
+
+    @property
+    def full(self) -> set[int]:
+        """Merchants that have their share on the way."""
+        counts = Counter(parcel.merchant_id for parcel in self._on_the_way.values())
+        return {merchant_id for merchant_id, count in counts.items() if count >= SHARE_MAX}
 
     def close(self) -> None:
-        self._client.close()
+        self._pusher.close()
 
     def deliver(self, claims: Sequence[Claim]) -> None:
         """Deliver a batch of claims of any merchants and settle every one."""
-        parcels: list[_Parcel] = []
         for merchant_id, mine in by_merchant(claims).items():
-            parcels += self._prepare(merchant_id, mine)
-        sent = [(parcel, parcel.push) for parcel in parcels if parcel.push is not None]
-        answers = self._client.send([push for _parcel, push in sent], stop=self._desk.stop)
-        for (parcel, _push), answer in zip(sent, answers, strict=True):
+            self.begin(merchant_id, mine)
+        while self.in_hand:
+            self.collect(COLLECT_S)
+
+    def begin(self, merchant_id: int, claims: Sequence[Claim]) -> None:
+        """Start the pushes of a merchant's claims."""
+        parcels = self._prepare(merchant_id, claims)
+        sent = {id(parcel.push): parcel for parcel in parcels if parcel.push is not None}
+        self._pusher.begin([parcel.push for parcel in sent.values() if parcel.push is not None])
+        self._on_the_way |= sent
+        refused = [parcel for parcel in parcels if parcel.push is None]
+        if refused:
+            self._answered.setdefault(merchant_id, []).extend(refused)
+
+    def collect(self, wait_s: float) -> None:
+        """Settle what has an answer; wait at most so long for the first."""
+        for push, answer in self._pusher.collect(0.0 if self._answered else wait_s):
+            parcel = self._on_the_way.pop(id(push))
             parcel.answer = answer
-        for merchant_id in sorted({parcel.merchant_id for parcel in parcels}):
-            self._record(merchant_id, [p for p in parcels if p.merchant_id == merchant_id])
+            self._answered.setdefault(parcel.merchant_id, []).append(parcel)
+        for merchant_id in sorted(self._answered):
+            # Kept until they are written: a database that is away must not cost a second push.
+            self._record_all(merchant_id, self._answered[merchant_id])
+            del self._answered[merchant_id]
+
+    def abandon(self) -> None:
+        """Give back what has no answer."""
+        left = [claim for parcel in self._on_the_way.values() for claim in parcel.claims]
+        self._on_the_way.clear()
+        write_settlements(self._desk, [settle.given_back(claim) for claim in left])
 
     def _prepare(self, merchant_id: int, claims: Sequence[Claim]) -> list[_Parcel]:
         """Stamp; settle what needs no push now; what is left is pushed."""
         desk = self._desk
+        claims = self._one_push_at_a_time(merchant_id, claims)
         stamped = stamp_cards(desk, merchant_id, [c.pass_id for c in claims if c.pass_id])
         with open_work(desk.database, merchant_id, clock=desk.clock, writing=False) as work:
             targets = Devices(work.scope).push_targets([c.device_id for c in claims if c.device_id])
@@ -116,6 +158,18 @@ class AppleLane:
             parcel.take(pushes[parcel.target.device.id])
         self._settle_early(merchant_id, claims, parcels)
         return [parcel for parcel in parcels if parcel.claims and parcel.due_at is None]
+
+    def _one_push_at_a_time(self, merchant_id: int, claims: Sequence[Claim]) -> list[Claim]:
+        """A phone with a push on the way waits for it, or its score would be counted wrongly."""
+        busy = {
+            parcel.target.device.id
+            for parcel in self._on_the_way.values()
+            if parcel.merchant_id == merchant_id
+        }
+        soon = self._desk.clock.now() + BUSY_CARD_WAIT
+        waiting = [settle.waits(claim, soon) for claim in claims if claim.device_id in busy]
+        write_settlements(self._desk, waiting)
+        return [claim for claim in claims if claim.device_id not in busy]
 
     def _parcel(
         self,
@@ -216,6 +270,29 @@ class AppleLane:
             kept = self._identities[certificate.id] = curl_identity(loaded)
         return kept
 
+    def _record_all(self, merchant_id: int, parcels: Sequence[_Parcel]) -> None:
+        """Write what the answers mean; one that cannot be written harms no other."""
+        for parcel in parcels:
+            attempts = max((claim.attempts for claim in parcel.claims), default=0)
+            parcel.answer = self._bad_tokens.judge(merchant_id, parcel.answer, attempts=attempts)
+        try:
+            self._record(merchant_id, parcels)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - one broken row must not stop the others
+            _log.exception("delivery.record_failed", extra={"rows": len(parcels)})
+            for parcel in parcels:
+                self._record_alone(merchant_id, parcel)
+
+    def _record_alone(self, merchant_id: int, parcel: _Parcel) -> None:
+        try:
+            self._record(merchant_id, [parcel])
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - the row is parked in the end
+            _log.exception("delivery.record_failed", extra={"rows": 1})
+            write_settlements(self._desk, [poisoned(self._desk, c) for c in parcel.claims])
+
     def _record(self, merchant_id: int, parcels: Sequence[_Parcel]) -> None:
         def action(work: UnitOfWork) -> None:
             devices = Devices(work.scope)
@@ -254,14 +331,6 @@ class AppleLane:
         if devices.end_device(pushed.id, token_before=before):
             return []
         return [again(self._desk, c, parcel.answer) for c in parcel.claims]
-
-
-def by_merchant(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
-    """Claims by merchant, in their order."""
-    found: dict[int, list[Claim]] = {}
-    for claim in claims:
-        found.setdefault(claim.merchant_id, []).append(claim)
-    return found
 
 
 def _split(

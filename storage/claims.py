@@ -37,6 +37,24 @@ from storage.records import columns, record_of
 from storage.scope import Scope
 from storage.types import UtcTime
 
+__all__ = [
+    "CLAIM_MAX",
+    "DUE_MAX",
+    "LEASE",
+    "LEASE_MAX",
+    "Claim",
+    "Claims",
+    "DueRow",
+    "Settlement",
+    "delivered",
+    "given_back",
+    "later",
+    "merged",
+    "parked",
+    "waits",
+    "wallet_of",
+]
+
 LEASE: Final = timedelta(seconds=60)
 CLAIM_MAX: Final = 200
 _LOOK_AHEAD: Final = 4

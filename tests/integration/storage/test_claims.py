@@ -307,12 +307,10 @@ def test_rows_found_earlier_are_taken_only_if_they_are_still_due(ctx: Loyalty) -
         due = Claims(work.scope).due(OBJECTS, limit=10)
     (first, *_rest) = claim(ctx, limit=1)
 
-    late = run_work(
-        ctx.database,
-        None,
-        lambda work: Claims(work.scope).claim(OBJECTS, lease="late", limit=10, due=due),
-        clock=ctx.clock,
-    )
+    def action(work: UnitOfWork) -> list[Claim]:
+        return Claims(work.scope).claim(OBJECTS, lease="late", limit=10, due=due)
+
+    late = run_work(ctx.database, None, action, clock=ctx.clock)
 
     assert len(late) == 2
     assert first.id not in {one.id for one in late}

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from delivery.google_calls import Call, _batch_answers, _batch_body, judged
-from delivery.google_lane import in_turn
 from delivery.outcomes import Outcome
 
 KIND = "multipart/mixed; boundary=b"
@@ -88,14 +87,3 @@ def test_a_batch_carries_bytes_beyond_ascii_with_their_length() -> None:
     assert b"PATCH /v1/loyaltyObject/3388.a HTTP/1.1\r\n" in body
     assert b"Content-Length: 14\r\n" in body
     assert body.endswith(b"--regulars_batch--\r\n")
-
-
-def test_merchants_of_one_account_take_turns() -> None:
-    assert in_turn([["a1", "a2", "a3"], ["b1"], ["c1", "c2"]]) == [
-        "a1",
-        "b1",
-        "c1",
-        "a2",
-        "c2",
-        "a3",
-    ]

@@ -64,18 +64,18 @@ def running(folder: Path, *, log_level: str = "error") -> Iterator[Running]:
     """Make the demo in `folder` and run it until the block ends."""
     home = folder / "data.sandbox"
     home.mkdir(mode=0o700)
-    port = _free_port()
+    port = free_port()
     with SandboxProcess(home) as sandbox:
-        environment = _environment(sandbox, port, log_level=log_level)
+        environment = environment_of(sandbox, port, log_level=log_level)
         data = ("--data", str(folder / "data"))
         made = run_command("init", "--demo", "--json", *data, environment=environment)
         assert made.returncode == 0, made.stderr
         parts = [
-            _start(folder / "web.log", environment, "web", "--port", str(port), *data),
-            _start(folder / "worker.log", environment, "worker", *data),
+            start_part(folder / "web.log", environment, "web", "--port", str(port), *data),
+            start_part(folder / "worker.log", environment, "worker", *data),
         ]
         try:
-            _wait_for_web(port)
+            wait_for_web(port)
             installation = open_installation(read_settings(folder / "data", environ=environment))
             yield Running(
                 folder=folder,
@@ -86,7 +86,7 @@ def running(folder: Path, *, log_level: str = "error") -> Iterator[Running]:
             )
             installation.database.close()
         finally:
-            _end(parts)
+            end_parts(parts)
 
 
 def run_command(
@@ -104,7 +104,8 @@ def run_command(
     )
 
 
-def _environment(sandbox: SandboxProcess, port: int, *, log_level: str) -> dict[str, str]:
+def environment_of(sandbox: SandboxProcess, port: int, *, log_level: str) -> dict[str, str]:
+    """The settings of parts that serve at `port` and speak to the sandbox."""
     told = sandbox.urls
     ours = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
     return ours | {
@@ -120,18 +121,32 @@ def _environment(sandbox: SandboxProcess, port: int, *, log_level: str) -> dict[
     }
 
 
-def _start(log: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    with log.open("wb") as stream:
+def start_part(
+    log: Path,
+    environment: Mapping[str, str],
+    *arguments: str,
+    module: str = "regulars",
+) -> subprocess.Popen[bytes]:
+    """Start `regulars …`, or another module, as a process of its own group; its log is kept."""
+    with log.open("ab") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "regulars", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=REPOSITORY,
             env=dict(environment),
             stdout=stream,
             stderr=stream,
+            start_new_session=True,
         )
 
 
-def _end(parts: list[subprocess.Popen[bytes]]) -> None:
+def kill_part(part: subprocess.Popen[bytes]) -> None:
+    """End a part and whatever it started, as a power cut does."""
+    os.killpg(part.pid, signal.SIGKILL)
+    part.wait()
+
+
+def end_parts(parts: list[subprocess.Popen[bytes]]) -> None:
+    """End parts as an operator does; who is late is killed."""
     for part in parts:
         part.send_signal(signal.SIGTERM)
     for part in parts:
@@ -142,18 +157,20 @@ def _end(parts: list[subprocess.Popen[bytes]]) -> None:
             part.wait()
 
 
-def _wait_for_web(port: int) -> None:
+def wait_for_web(port: int) -> None:
+    """Wait until the web process at `port` answers."""
     deadline_s = time.monotonic() + START_S
     while time.monotonic() < deadline_s:
         try:
             if requests.get(f"http://127.0.0.1:{port}/livez", timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
     raise AssertionError("the web process did not answer")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

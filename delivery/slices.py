@@ -9,6 +9,7 @@ from delivery.desk import Desk
 from storage.claims import Claims
 from storage.deliveries import MASS, Deliveries
 from storage.mass_changes import MassChange, MassChanges
+from storage.message_steps import MessageSteps
 from storage.scope import Scope
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -29,9 +30,15 @@ def _move(work: UnitOfWork, limit: int) -> int:
     if change is None or Claims(work.scope).backlog(change.merchant_id, priority=MASS) >= limit:
         return 0
     deliveries = Deliveries(_scope_of(work, change))
-    if change.cursor_id == 0 and deliveries.has_google_class(change.programme_id):
+    if (
+        change.cursor_id == 0
+        and change.message_id is None
+        and deliveries.has_google_class(change.programme_id)
+    ):
         deliveries.want_google_class(change.programme_id)
     moved = changes.move(change, limit=limit)
+    if change.message_id is not None:
+        MessageSteps(work.scope).moved(change, count=moved)
     deliveries.wake()
     return moved
 

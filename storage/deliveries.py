@@ -63,6 +63,7 @@ class MassReason(StrEnum):
     TERMS = "terms"
     CERTIFICATE = "certificate"
     RESTORE = "restore"
+    MESSAGE = "message"
 
 
 class Deliveries:

@@ -1,4 +1,4 @@
-"""What cards say now: design and content from the tables, one card or a slice, in six statements.
+"""What cards say now: design and content from the tables, one card or a slice, in seven statements.
 
 `loyalty` and `delivery` both load a face here, so that what is pushed and what is fetched never
 differ. Not here: how a wallet spells it (passes), signing it. Rules:
@@ -27,6 +27,7 @@ from signing.keyring import Keyring
 from signing.tokens import barcode_token, card_link_token, rotating_secret
 from storage import tables
 from storage.face_words import movement, next_reward, progress_words
+from storage.messages import present_texts, said_by
 from storage.records import columns, record_of
 from storage.unit_of_work import UnitOfWork
 from storage.wallet_passes import WalletPass
@@ -104,16 +105,20 @@ def load_faces(
     shop = _shop(work, public_url)
     programmes = _programmes(work, sorted({one.card.programme_id for one in holders}))
     history = _history(work, [one.card.member_id for one in holders])
+    messages = present_texts(work.scope, [one.card.id for one in holders])
     return {
         one.card.id: Face(
             design=programme.design,
             design_version=programme.design_version,
-            content=_content(
-                one,
-                programme,
-                shop=shop,
-                movements=history.get(one.card.member_id, []),
-                keyring=keyring,
+            content=said_by(
+                messages.get(one.card.id),
+                _content(
+                    one,
+                    programme,
+                    shop=shop,
+                    movements=history.get(one.card.member_id, []),
+                    keyring=keyring,
+                ),
             ),
             wallet_pass=one.card,
             public_url=shop.public_url,

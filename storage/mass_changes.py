@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, case, literal, select, update
+from sqlalchemy import and_, case, exists, literal, select, update
 
 from storage import tables
 from storage.deliveries import MASS
@@ -23,7 +23,10 @@ SLICE_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassChange:
-    """A change of many cards that is not done: `cursor_id` is the last card that was moved."""
+    """A change of many cards that is not done: `cursor_id` is the last card that was moved.
+
+    With a `message_id` it moves only the cards that message is for.
+    """
 
     merchant_id: int
     id: int
@@ -31,6 +34,7 @@ class MassChange:
     reason: str
     cursor_id: int
     moved: int
+    message_id: int | None
 
 
 class MassChanges:
@@ -84,6 +88,7 @@ class MassChanges:
                 table.c.merchant_id == change.merchant_id,
                 table.c.programme_id == change.programme_id,
                 table.c.id > change.cursor_id,
+                *_meant(table, change),
             )
             .order_by(table.c.id)
             .limit(limit)
@@ -130,4 +135,19 @@ def _cards(table: Any, change: MassChange, first: int, last: int) -> Any:
         table.c.merchant_id == change.merchant_id,
         table.c.programme_id == change.programme_id,
         table.c.id.between(first, last),
+        *_meant(table, change),
     )
+
+
+def _meant(table: Any, change: MassChange) -> list[Any]:
+    """What narrows a message's change to its cards."""
+    if change.message_id is None:
+        return []
+    card = tables.message_card
+    return [
+        exists().where(
+            card.c.merchant_id == change.merchant_id,
+            card.c.message_id == change.message_id,
+            card.c.pass_id == table.c.id,
+        )
+    ]

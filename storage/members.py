@@ -48,6 +48,7 @@ class ConsentPurpose(StrEnum):
     MEMBERSHIP = "membership"  # keeping the card at all
     OFFERS = "offers"  # news and offers
     GOOGLE = "google"  # handing the card to Google
+    MESSAGES = "messages"  # the shop's news on the card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

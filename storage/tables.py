@@ -663,6 +663,7 @@ mass_change = _merchant_table(
     Column("not_before", UtcTime),
     Column("paused_at", UtcTime),
     Column("cancelled_at", UtcTime),
+    Column("message_id", BigInteger),  # moves only the cards of this message
     _to("programme_id", "programme"),
 )
 

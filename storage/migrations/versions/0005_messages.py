@@ -30,11 +30,13 @@ def upgrade() -> None:
         "ix_message_card_merchant_id_pass_id", "message_card", ["merchant_id", "pass_id"]
     )
     op.add_column("member", sa.Column("messages_off_at", sa.BigInteger(), nullable=True))
+    op.add_column("mass_change", sa.Column("message_id", sa.BigInteger(), nullable=True))
     fence(*MERCHANT_TABLES)
 
 
 def downgrade() -> None:
     """Forget them; a member's no stays in what they consented to."""
+    op.drop_column("mass_change", "message_id")
     op.drop_column("member", "messages_off_at")
     for table in reversed(TABLES):
         op.drop_table(table)

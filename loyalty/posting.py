@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from common.actor import Actor
 from common.errors import Conflict, IdempotencyMismatch, InvalidInput, NotAllowed
@@ -30,6 +30,7 @@ from storage.unit_of_work import UnitOfWork, run_work
 
 KEY_LENGTH_MAX: Final = 128
 REFERENCE_LENGTH_MAX: Final = 200
+Answer = TypeVar("Answer")
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _SOURCE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -85,9 +86,7 @@ def claim(
     )
 
 
-def run_once(
-    ctx: Loyalty, merchant_id: int, action: Callable[[UnitOfWork], OperationResult]
-) -> OperationResult:
+def run_once(ctx: Loyalty, merchant_id: int, action: Callable[[UnitOfWork], Answer]) -> Answer:
     """Run `action` in one transaction, and once more when its key was taken meanwhile."""
     try:
         return run_work(ctx.database, merchant_id, action, clock=ctx.clock, shares=True)

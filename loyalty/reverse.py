@@ -15,9 +15,12 @@ from common.errors import AlreadySpent, NotAllowed
 from common.i18n import gettext as _
 from ledger.accounts import CONTRA, AccountKind, OperationKind
 from ledger.operations import Draft, plan_reverse
+from ledger.programme_terms import ProgrammeTerms
 from loyalty import posting
 from loyalty.context import Loyalty
+from loyalty.next_terms import current
 from loyalty.results import OperationResult
+from loyalty.reverse_by_rules import reverse_by_rules
 from storage.book_records import Claim, Standing, StoredOperation
 from storage.unit_of_work import UnitOfWork
 
@@ -48,6 +51,7 @@ def reverse(ctx: Loyalty, merchant_id: int, request: ReverseRequest) -> Operatio
     Raises:
         NotFound: the merchant has no such operation.
         NotReversible: it is a reversal.
+        AlreadyRefunded: part of its sale was refunded.
         AlreadyReversed, AlreadySpent: it was undone, or what it earned is spent (`spent_by`).
         NotYourLast: `own_recent_only`, and it is another's, older, or not the last.
         MerchantSuspended, MemberInactive: nothing moves there.
@@ -71,7 +75,7 @@ def reverse(ctx: Loyalty, merchant_id: int, request: ReverseRequest) -> Operatio
 def _reverse(work: UnitOfWork, request: ReverseRequest, claim: Claim) -> OperationResult:
     member_id, kind = work.books.member_of_operation(request.operation_id)
     contra = CONTRA.get(kind, AccountKind.ADJUSTED)
-    standing = work.books.standing(member_id, claim, contra=contra)
+    standing = current(work, lambda: work.books.standing(member_id, claim, contra=contra))
     earlier = posting.replay(work, standing, claim)
     if earlier is not None:
         return earlier
@@ -80,6 +84,10 @@ def _reverse(work: UnitOfWork, request: ReverseRequest, claim: Claim) -> Operati
     operation = work.books.operation(request.operation_id)
     if request.own_recent_only:
         _demand_own_last(work, operation, request.actor)
+    if isinstance(standing.terms, ProgrammeTerms):
+        return reverse_by_rules(
+            work, request, claim, operation=operation, standing=standing, terms=standing.terms
+        )
     return posting.post(
         work,
         _plan(work, standing, operation),

@@ -94,6 +94,7 @@ class StoredOperation:
     reversed_by: int | None
     is_spent: bool
     part_of_id: int | None = None
+    reward_id: int | None = None
     debt_change: int = 0
 
 

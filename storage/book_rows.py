@@ -47,4 +47,5 @@ def operation_of(row: Any) -> StoredOperation:
         is_spent=bool(row[16]),
         part_of_id=row[17],
         debt_change=row[18],
+        reward_id=row[19],
     )

@@ -128,7 +128,7 @@ select o.id, o.kind, o.member_id, o.unit, o.units, o.carry_change, o.balance_aft
   o.terms_version, o.reason, o.request_hash, o.actor_kind, o.actor_id, o.created_at,
   o.reverses_id, r.name, v.id,
   exists (select 1 from lot l where l.merchant_id = o.merchant_id and l.operation_id = o.id
-    and l.remaining < l.amount), o.part_of_id, o.debt_change
+    and l.remaining < l.amount), o.part_of_id, o.debt_change, o.reward_id
 from operation o
   left join reward r on r.merchant_id = o.merchant_id and r.id = o.reward_id
   left join operation v on v.merchant_id = o.merchant_id and v.reverses_id = o.id

@@ -75,13 +75,29 @@ class Refunds:
         rows = self._scope.execute(query.where(refund.c.sale_id == sale_id).order_by(refund.c.id))
         return [record_of(StoredRefund, row) for row in rows]
 
+    def of_operation(self, operation_id: int) -> list[StoredRefund]:
+        """Everything that came back of the sale an operation earned from."""
+        query = (
+            self._scope.select(refund, *columns(refund, StoredRefund))
+            .join(
+                operation,
+                and_(
+                    operation.c.merchant_id == refund.c.merchant_id,
+                    operation.c.sale_id == refund.c.sale_id,
+                ),
+            )
+            .where(operation.c.id == operation_id)
+        )
+        rows = self._scope.execute(query.order_by(refund.c.id))
+        return [record_of(StoredRefund, row) for row in rows]
+
     def by_operation(self, operation_id: int) -> StoredRefund | None:
         """The refund that an operation belongs to."""
         query = self._scope.select(refund, *columns(refund, StoredRefund))
         row = self._scope.execute(query.where(refund.c.operation_id == operation_id)).one_or_none()
         return maybe_record(StoredRefund, row)
 
-    def add(  # noqa: PLR0913  # one row
+    def add(  # one row
         self,
         *,
         sale_id: int,

@@ -124,7 +124,8 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
         "an earn takes, or a redemption gives",
         (
             "select merchant_id, id, units from operation "
-            "where (kind = 'earn' and units < 0) or (kind in ('redeem', 'expire') and units >= 0)"
+            "where (kind = 'earn' and units < 0) or (kind = 'expire' and units >= 0) "
+            "or (kind = 'redeem' and units > 0) or (kind = 'refund' and units > 0)"
         ),
     ),
     "sale.source": (
@@ -165,6 +166,63 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
         where r.kind = 'reverse' and l.operation_id <> r.reverses_id
         group by r.merchant_id, r.id, a.lot_id having sum(a.amount) <> 0""",
     ),
+    "debt.sum": (
+        "what a card owes is not the sum of its operations, or it is below zero",
+        """select a.merchant_id, a.id, a.debt, coalesce(o.total, 0) from account a
+        left join (select merchant_id, member_id, unit, sum(debt_change) as total
+            from operation group by merchant_id, member_id, unit) o
+            on o.merchant_id = a.merchant_id and o.member_id = a.member_id and o.unit = a.unit
+        where a.debt < 0 or a.debt <> case when a.kind = 'member' then coalesce(o.total, 0)
+            else 0 end""",
+    ),
+    "debt.transfers": (
+        "an operation's debt is not what its transfers move to and from what is owed",
+        """select o.merchant_id, o.id, o.debt_change, coalesce(t.total, 0) from operation o
+        left join (select t.merchant_id, t.operation_id,
+                sum(case when d.kind = 'debt' then t.amount else 0 end)
+                - sum(case when c.kind = 'debt' then t.amount else 0 end) as total
+            from transfer t
+            join account c on c.merchant_id = t.merchant_id and c.id = t.credit_account_id
+            join account d on d.merchant_id = t.merchant_id and d.id = t.debit_account_id
+            group by t.merchant_id, t.operation_id) t
+            on t.merchant_id = o.merchant_id and t.operation_id = o.id
+        where o.debt_change <> coalesce(t.total, 0)""",
+    ),
+    "operation.part": (
+        "a further operation of an event is another card's, or its first is none",
+        """select o.merchant_id, o.id, o.part_of_id from operation o
+        left join operation f on f.merchant_id = o.merchant_id and f.id = o.part_of_id
+        where o.part_of_id is not null
+            and (f.id is null or f.part_of_id is not null or f.member_id <> o.member_id)""",
+    ),
+    "reward.used": (
+        "a reward was not handed over as often as it says",
+        """select r.merchant_id, r.id, r.used, coalesce(o.number, 0) from reward r
+        left join (select o.merchant_id, o.reward_id, count(*) as number from operation o
+            where o.kind = 'redeem' and not exists (select 1 from operation v
+                where v.merchant_id = o.merchant_id and v.reverses_id = o.id)
+            group by o.merchant_id, o.reward_id) o
+            on o.merchant_id = r.merchant_id and o.reward_id = r.id
+        where r.stock is not null and r.used < coalesce(o.number, 0)
+            or r.stock is not null and r.used > r.stock""",
+    ),
+    "coupon.used": (
+        "a coupon was not used as often as it says",
+        """select c.merchant_id, c.id, c.used, coalesce(u.number, 0) from coupon c
+        left join (select u.merchant_id, u.coupon_id, count(*) as number from coupon_use u
+            where not exists (select 1 from operation v
+                where v.merchant_id = u.merchant_id and v.reverses_id = u.operation_id)
+            group by u.merchant_id, u.coupon_id) u
+            on u.merchant_id = c.merchant_id and u.coupon_id = c.id
+        where c.used <> coalesce(u.number, 0)""",
+    ),
+    "refund.amount": (
+        "more came back of a sale than it was",
+        """select s.merchant_id, s.id, s.gross_minor, r.total from sale s
+        join (select merchant_id, sale_id, sum(amount_minor) as total from refund
+            group by merchant_id, sale_id) r on r.merchant_id = s.merchant_id and r.sale_id = s.id
+        where r.total > s.gross_minor""",
+    ),
     "transfer.unit": (
         "a transfer's unit is not that of its accounts and its operation",
         """select t.merchant_id, t.id from transfer t
@@ -181,8 +239,9 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
         join operation o on o.merchant_id = t.merchant_id and o.id = t.operation_id
         where t.amount <= 0 or c.programme_id <> o.programme_id
             or d.programme_id <> o.programme_id
-            or coalesce(c.member_id, d.member_id) is null
-            or coalesce(c.member_id, d.member_id) <> o.member_id
+            or (coalesce(c.member_id, d.member_id) is null
+                and c.kind <> 'debt' and d.kind <> 'debt')
+            or coalesce(c.member_id, d.member_id, o.member_id) <> o.member_id
             or (c.member_id is not null and d.member_id is not null)""",
     ),
     "lot.remaining": (
@@ -218,7 +277,12 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
             and other.account_id = lot.account_id and other.id <> lot.id
         join operation maker on maker.merchant_id = other.merchant_id
             and maker.id = other.operation_id
-        where o.kind = 'redeem' and maker.account_revision < o.account_revision
+        where o.kind = 'redeem' and not exists (select 1 from lot odd
+                where odd.merchant_id = lot.merchant_id and odd.account_id = lot.account_id
+                and (odd.idle_days is not null or odd.extended_at is not null))
+            and not exists (select 1 from pause where pause.merchant_id = lot.merchant_id
+                and pause.account_id = lot.account_id)
+            and maker.account_revision < o.account_revision
             and other.available_from <= o.created_at
             and (other.expires_at is null or other.expires_at > o.created_at) and {_EARLIER}
             and other.amount > (select coalesce(sum(b.amount), 0) from allocation b

@@ -26,13 +26,15 @@ RULES: Final = {
     "a cached carry is the sum of its changes": """
         select a.id from account a where a.member_id is not null and a.carry <>
           coalesce((select sum(o.carry_change) from operation o
-            where o.merchant_id = a.merchant_id and o.member_id = a.member_id), 0)""",
+            where o.merchant_id = a.merchant_id and o.member_id = a.member_id
+              and o.unit = a.unit), 0)""",
     "revisions count the operations": """
         select a.id from account a where a.member_id is not null and a.revision <>
           (select count(*) from operation o
-            where o.merchant_id = a.merchant_id and o.member_id = a.member_id)""",
+            where o.merchant_id = a.merchant_id and o.member_id = a.member_id
+              and o.unit = a.unit)""",
     "an operation moves what it says": """
-        select o.id from operation o where abs(o.units) <>
+        select o.id from operation o where abs(o.units) + abs(o.debt_change) <>
           coalesce((select sum(t.amount) from transfer t where t.merchant_id = o.merchant_id and t.operation_id = o.id), 0)""",
     "a reversal mirrors what it reverses": """
         select o.id from operation o join operation p

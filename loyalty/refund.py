@@ -1,0 +1,405 @@
+"""Refund: part or whole of a sale comes back, in any order, once per reference.
+
+What the sale earned is taken back by rating what is left of it under the terms it was rated by;
+what the card no longer holds is owed, openly. A reward that was spent on a sale that is wholly
+back is restored to the very lots it came from, or not, as the terms or the staff say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.actor import Actor
+from common.errors import AlreadyReversed, NotFound
+from common.i18n import gettext as _
+from ledger import reasons
+from ledger.accounts import AccountKind, OperationKind
+from ledger.activity import Line
+from ledger.basis import read_basis
+from ledger.programme_terms import ProgrammeTerms, SpentReward
+from ledger.refund_plan import Refund, RefundPlan, Restore, TakeBack
+from ledger.refunds import plan_refund
+from ledger.remainder import paid
+from loyalty import posting
+from loyalty.context import Loyalty
+from loyalty.event_posting import Chain
+from loyalty.next_terms import current
+from loyalty.refundable import Rated, earlier_refunds, given_of, rated_sale, spent_on, with_lots
+from loyalty.results import UnitChange
+from loyalty.reverse_by_rules import give_back_offer
+from loyalty.rule_sums import SumChange, change_sums, settle_tier, take_off_progress
+from loyalty.sold import SaleItem, check_lines, known_items, ledger_lines, lines_document
+from storage.book_records import Claim, Heading, Standing, StoredOperation
+from storage.entries import Event
+from storage.refunds import StoredRefund
+from storage.unit_of_work import UnitOfWork, open_work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """What comes back of the sale that `operation_id` earned from, told by whom.
+
+    `amount_minor` is money that was paid and goes back, the price of `lines` in it. `refund_ref`
+    is the outside's name of the refund, by default the key. `choice` is what staff said of a
+    reward that was spent on it.
+    """
+
+    operation_id: int
+    amount_minor: int
+    actor: Actor
+    idempotency_key: str
+    lines: tuple[SaleItem, ...] = ()
+    choice: SpentReward | None = None
+    source: str = "till"
+    refund_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    """What a refund did. `asks`: nothing was written; ask staff, and send `choice` with it.
+
+    `took` and `gave_back` tell units; what is owed since then is in `took` as `debt_change`.
+    """
+
+    refund_id: int
+    asks: bool
+    whole: bool
+    operation_id: int | None
+    took: tuple[UnitChange, ...]
+    gave_back: tuple[UnitChange, ...]
+    tier: str
+    sentences: tuple[str, ...]
+    replayed: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundableSale:
+    """A sale as a refund form shows it; `rewards` were spent on it."""
+
+    operation_id: int
+    member_id: int
+    currency: str
+    sold_at: datetime
+    paid_minor: int
+    refunded_minor: int
+    lines: tuple[Line, ...]
+    returned: tuple[Line, ...]
+    rewards: tuple[str, ...]
+    policy: SpentReward
+
+
+def refundable(ctx: Loyalty, merchant_id: int, operation_id: int) -> RefundableSale:
+    """What can come back of a sale.
+
+    Raises:
+        NotFound: there is no such sale.
+    """
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        head = work.refunds.sale_of(operation_id)
+        operation = work.books.operation(operation_id)
+        rated = rated_sale(work, operation, head)
+        before, _taken = earlier_refunds(work.refunds.of_sale(head.id))
+        activity, _state, _moment = read_basis(rated.basis)
+        names = [work.books.operation(one).reward_name for one in rated.redemptions]
+        return RefundableSale(
+            operation_id=operation_id,
+            member_id=operation.member_id,
+            currency=head.currency,
+            sold_at=head.sold_at,
+            paid_minor=paid(activity),
+            refunded_minor=before.paid_minor,
+            lines=activity.lines,
+            returned=before.lines,
+            rewards=tuple(name for name in names if name),
+            policy=rated.terms.spent_reward,
+        )
+
+
+def refund(ctx: Loyalty, merchant_id: int, request: RefundRequest) -> RefundResult:
+    """Take back what the returned part earned, once per reference.
+
+    Raises:
+        NotFound: the merchant has no such sale.
+        InvalidInput: fields `amount` and `lines.<n>`: more than was paid or sold, or nothing.
+        AlreadyReversed: the sale was undone as a whole.
+        MerchantSuspended, MemberInactive: nothing moves there.
+        IdempotencyMismatch, OperationInFlight: the key stands for another request, or is busy.
+        Unavailable: the database cannot take it now; nothing was changed.
+    """
+    check_lines(request.lines)
+    claim = posting.claim(
+        OperationKind.REFUND,
+        {
+            "operation": request.operation_id,
+            "amount_minor": request.amount_minor,
+            "lines": lines_document(request.lines),
+        },
+        key=request.idempotency_key,
+        source=request.source,
+        source_ref=request.refund_ref,
+    )
+
+    def action(work: UnitOfWork) -> RefundResult:
+        return _refund(work, request, claim)
+
+    return posting.run_once(ctx, merchant_id, action)
+
+
+def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundResult:
+    head = work.refunds.sale_of(request.operation_id)
+    member_id, _kind = work.books.member_of_operation(request.operation_id)
+    standing = current(
+        work, lambda: work.books.standing(member_id, claim, contra=AccountKind.ISSUED)
+    )
+    earlier = _replay(work, standing, claim)
+    if earlier is not None:
+        return earlier
+    posting.demand_active(standing)
+    operation = work.books.operation(request.operation_id)
+    if operation.reversed_by is not None:
+        raise AlreadyReversed(_("This sale was undone already."))
+    rated = rated_sale(work, operation, head)
+    before, taken = earlier_refunds(work.refunds.of_sale(head.id))
+    spent = spent_on(work, rated.redemptions, member_id)
+    loaded = with_lots(work, standing, rated, operation.id, spent)
+    back = Refund(
+        paid_minor=request.amount_minor,
+        lines=ledger_lines(request.lines, known_items(work, request.lines)),
+    )
+    plan = plan_refund(
+        rated.terms,
+        rated.basis,
+        back,
+        before=before,
+        given=given_of(work, operation.id, taken),
+        spent=spent,
+        state=loaded.state,
+        choice=request.choice,
+        now=work.clock.now(),
+    )
+    if plan.ask:
+        return _question(work, loaded.sums.tier)
+    chain = Chain(work=work, loaded=loaded, terms_version=rated.terms.version)
+    first = _add_entries(chain, plan)
+    return _write(
+        work,
+        request,
+        claim,
+        _Planned(
+            plan=plan,
+            chain=chain,
+            first=first,
+            rated=rated,
+            operation=operation,
+            sale_id=head.id,
+            back=back,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    plan: RefundPlan
+    chain: Chain
+    first: int
+    rated: Rated
+    operation: StoredOperation
+    sale_id: int
+    back: Refund
+
+
+def _add_entries(chain: Chain, plan: RefundPlan) -> int:
+    for restore in plan.restores:
+        _add_restore(chain, restore)
+    first = None
+    for take in plan.takes:
+        place = _add_take(chain, take, plan.reason if first is None else take.reason)
+        first = place if first is None else first
+    if first is not None:
+        return first
+    unit = chain.loaded.terms.units[0].code
+    return chain.add(unit, OperationKind.REFUND, units=0, reason=plan.reason, transfers=())
+
+
+def _add_restore(chain: Chain, restore: Restore) -> None:
+    chain.add(
+        restore.unit,
+        OperationKind.REVERSE,
+        units=restore.units,
+        reason=restore.reason,
+        transfers=chain.from_programme(AccountKind.REDEEMED, restore.unit, restore.units),
+        allocations=restore.allocations,
+        extended=restore.extended,
+        reverses_id=restore.operation_id,
+    )
+
+
+def _add_take(chain: Chain, take: TakeBack, reason: Mapping[str, Any]) -> int:
+    return chain.add(
+        take.unit,
+        OperationKind.REFUND,
+        units=-take.from_lots,
+        reason=reason,
+        transfers=(
+            *chain.to_programme(AccountKind.ISSUED, take.unit, take.from_lots),
+            *chain.within(AccountKind.DEBT, AccountKind.ISSUED, take.unit, amount=take.owed),
+        ),
+        carry_change=take.carry_change,
+        debt_change=take.owed,
+        allocations=take.allocations,
+    )
+
+
+def _write(
+    work: UnitOfWork, request: RefundRequest, claim: Claim, planned: _Planned
+) -> RefundResult:
+    plan, chain = planned.plan, planned.chain
+    member_id = planned.operation.member_id
+    event = Event(
+        entries=chain.entries,
+        heading=Heading(claim=claim, actor=request.actor, created_at=work.clock.now()),
+        first=planned.first,
+        sale_id=planned.sale_id,
+    )
+    ids = work.books.post_event(event)
+    refund_id = work.refunds.add(
+        sale_id=planned.sale_id,
+        source=claim.source,
+        source_ref=claim.source_ref,
+        amount_minor=request.amount_minor,
+        operation_id=ids[planned.first],
+        document=_document(planned),
+        request_hash=claim.request_hash,
+    )
+    for restore in plan.restores:
+        redemption = work.books.operation(restore.operation_id)
+        if redemption.part_of_id is None:
+            give_back_offer(work, redemption)
+    _change_state(work, planned)
+    work.deliveries.bump_member(member_id)
+    tier = work.rules.sums(member_id).tier
+    parts = [work.books.operation(one) for one in ids]
+    return _result(
+        refund_id,
+        parts,
+        operation_id=ids[planned.first],
+        whole=plan.whole,
+        tier=tier,
+        terms=chain.loaded.terms,
+        replayed=False,
+        created_at=event.heading.created_at,
+    )
+
+
+def _change_state(work: UnitOfWork, planned: _Planned) -> None:
+    plan, loaded = planned.plan, planned.chain.loaded
+    member_id = loaded.member_id
+    activity, _state, _moment = read_basis(planned.rated.basis)
+    take_off_progress(work, member_id, loaded.state.progress, plan.acted_less)
+    work.rules.withdraw_promises(member_id, plan.promises_void, made_by=planned.operation.id)
+    work.rules.keep_promises(member_id, plan.promises_back, kept_by=None)
+    change_sums(
+        work,
+        loaded,
+        SumChange(
+            at=activity.at,
+            purchases=-int(plan.whole),
+            net_minor=-planned.back.paid_minor,
+            counted_minor=plan.counted_change,
+            units={take.unit: -take.units for take in plan.takes},
+        ),
+    )
+    settle_tier(work, loaded.terms, member_id, loaded.programme_id)
+
+
+def _document(planned: _Planned) -> dict[str, Any]:
+    return {
+        "paid": planned.back.paid_minor,
+        "lines": [
+            [one.item, one.category, one.quantity, one.net_minor, one.tax_minor, one.gift_card]
+            for one in planned.back.lines
+        ],
+        "taken": {take.unit: take.units for take in planned.plan.takes},
+        "carry": {take.unit: take.carry_change for take in planned.plan.takes},
+        "whole": planned.plan.whole,
+        "policy": str(planned.plan.policy),
+    }
+
+
+def _question(work: UnitOfWork, tier: str) -> RefundResult:
+    text = _("A reward was spent on this sale. Give it back to the card, or keep it as used?")
+    return RefundResult(
+        refund_id=0,
+        asks=True,
+        whole=True,
+        operation_id=None,
+        took=(),
+        gave_back=(),
+        tier=tier,
+        sentences=(text,),
+        replayed=False,
+        created_at=work.clock.now(),
+    )
+
+
+def _replay(work: UnitOfWork, standing: Standing, claim: Claim) -> RefundResult | None:
+    if posting.replay(work, standing, claim) is None or standing.earlier_id is None:
+        return None
+    stored: StoredRefund | None = work.refunds.by_operation(standing.earlier_id)
+    if stored is None:
+        raise NotFound(_("There is no such refund here."))
+    parts = [work.books.operation(one) for one in work.rules.parts(standing.earlier_id)]
+    terms = standing.terms if isinstance(standing.terms, ProgrammeTerms) else None
+    return _result(
+        stored.id,
+        parts,
+        operation_id=standing.earlier_id,
+        whole=bool(stored.document["whole"]),
+        tier=work.rules.sums(parts[0].member_id).tier,
+        terms=terms,
+        replayed=True,
+        created_at=stored.created_at,
+    )
+
+
+def _result(  # one answer's facts
+    refund_id: int,
+    parts: list[StoredOperation],
+    *,
+    operation_id: int,
+    whole: bool,
+    tier: str,
+    terms: ProgrammeTerms | None,
+    replayed: bool,
+    created_at: datetime,
+) -> RefundResult:
+    told: dict[str, None] = {}
+    for one in sorted(parts, key=lambda part: part.id != operation_id):
+        told |= dict.fromkeys(reasons.sentences(one.reason, terms=terms))
+    return RefundResult(
+        refund_id=refund_id,
+        asks=False,
+        whole=whole,
+        operation_id=operation_id,
+        took=tuple(_change(one) for one in parts if one.kind is OperationKind.REFUND),
+        gave_back=tuple(_change(one) for one in parts if one.kind is OperationKind.REVERSE),
+        tier=tier,
+        sentences=tuple(told),
+        replayed=replayed,
+        created_at=created_at,
+    )
+
+
+def _change(one: StoredOperation) -> UnitChange:
+    return UnitChange(
+        operation_id=one.id,
+        kind=one.kind,
+        unit=one.unit,
+        units=one.units,
+        balance=one.balance_after,
+        debt_change=one.debt_change,
+    )

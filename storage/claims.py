@@ -33,6 +33,7 @@ from sqlalchemy import (
 from storage import tables
 from storage.deliveries import Channel
 from storage.due import DUE_MAX, LEASE_MAX, DueRow, due_rows
+from storage.lag_counts import Lag, LagStep, add_lags
 from storage.records import columns, record_of
 from storage.scope import Scope
 from storage.types import UtcTime
@@ -200,7 +201,10 @@ class Claims:
     def settle(self, settlements: Iterable[Settlement]) -> int:
         """Write what became of claims; returns how many were still ours."""
         ordered = sorted(settlements, key=lambda one: (one.claim.merchant_id, one.claim.id))
-        return sum(self._settle(one) for one in ordered)
+        ours = [one for one in ordered if self._settle(one)]
+        now = self._scope.clock.now()
+        add_lags(self._scope, [_lag_of(one.claim, now) for one in ours if _is_change_told(one)])
+        return len(ours)
 
     def backlog(self, merchant_id: int, *, priority: int) -> int:
         """How many of a merchant's open rows of this priority wait to be sent now."""
@@ -304,6 +308,20 @@ def merged(claims: Sequence[Claim]) -> dict[int, list[Claim]]:
 def _claim_of(row: Row[Any]) -> Claim:
     claim = record_of(Claim, row)
     return replace(claim, channel=Channel(claim.channel))
+
+
+def _is_change_told(one: Settlement) -> bool:
+    return 0 < one.claim.delivered_revision < one.delivered_revision
+
+
+def _lag_of(claim: Claim, now: datetime) -> Lag:
+    return Lag(
+        merchant_id=claim.merchant_id,
+        channel=claim.channel,
+        step=LagStep.TOLD,
+        priority=claim.priority,
+        took=now - claim.wanted_at,
+    )
 
 
 def _not_told(one: Settlement) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Deliveries:
             self._scope.select(table, table.c.id).where(
                 table.c.programme_id == programme_id,
                 table.c.done_at.is_(None),
+                table.c.paused_at.is_(None),
                 table.c.cursor_id == 0,
                 table.c.reason == str(MassReason(reason)),
             )

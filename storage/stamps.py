@@ -22,6 +22,7 @@ from sqlalchemy import select
 from common.clock import to_micros
 from storage import tables
 from storage.deliveries import Channel
+from storage.lag_counts import Lag, LagStep, add_lags
 from storage.records import columns, record_of
 from storage.scope import Scope
 
@@ -183,6 +184,7 @@ class Stamps:
         card = record_of(Unstamped, row)
         fresh = card.revision > max(card.stamped_revision, card.fetched_revision)
         second = self._next_second(card) if fresh else card.last_modified_s
+        self._count_fetch(card)
         self._scope.execute(
             self._scope.update(table)
             .where(table.c.id == pass_id)
@@ -193,6 +195,32 @@ class Stamps:
             )
         )
         return second
+
+    def _count_fetch(self, card: Unstamped) -> None:
+        """How long the change took that this fetch brings, where a phone waited for one."""
+        table = tables.delivery
+        row = self._scope.execute(
+            self._scope.select(table, table.c.priority, table.c.wanted_at)
+            .where(
+                table.c.channel == Channel.APPLE,
+                table.c.pass_id == card.id,
+                table.c.wanted_revision > card.fetched_revision,
+            )
+            .order_by(table.c.wanted_at)
+            .limit(1)
+        ).first()
+        if row is None or not 0 < card.fetched_revision < card.revision:
+            return
+        took = self._scope.clock.now() - row.wanted_at
+        lag = Lag(
+            merchant_id=self._scope.merchant,
+            channel=Channel.APPLE,
+            step=LagStep.FETCHED,
+            priority=row.priority,
+            took=took,
+            shard=card.id,
+        )
+        add_lags(self._scope, [lag])
 
     def _second(self, card: Unstamped) -> int:
         """The second of a stamp: a revision that was handed out already has its own."""

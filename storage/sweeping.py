@@ -11,6 +11,7 @@ from typing import Final
 
 from storage.buckets import Buckets
 from storage.google_callbacks import GoogleCallbacks
+from storage.lag_counts import drop_old
 from storage.outbox import drop_ended
 from storage.scope import Scope
 from storage.sessions import Sessions
@@ -31,6 +32,7 @@ def sweep(scope: Scope) -> int:
         Sessions(scope).drop_expired(now - ENDED_FOR)
         + Buckets(scope).drop_idle(now - IDLE_FOR)
         + GoogleCallbacks(scope).drop_old()
+        + drop_old(scope)
         + drop_ended(scope)
         + int(scope.execute(silent).rowcount)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -181,6 +182,8 @@ class GoogleClient:
         body: str,
         loud: bool,
         timeout_s: float,
+        message_id: str = "",
+        shown_until: datetime | None = None,
     ) -> Answer:
         """Put a message on the back of a card; `loud` lets the phone say so.
 
@@ -188,7 +191,11 @@ class GoogleClient:
         then `quotaExceeded`.
         """
         kind = "TEXT_AND_NOTIFY" if loud else "TEXT"
-        message = {"header": header, "body": body, "messageType": kind}
+        message: dict[str, Any] = {"header": header, "body": body, "messageType": kind}
+        if message_id:
+            message["id"] = message_id
+        if shown_until is not None:
+            message["displayInterval"] = {"end": {"date": shown_until.isoformat()}}
         answer = self._request(
             account_id,
             "POST",
@@ -199,9 +206,26 @@ class GoogleClient:
         if not loud or answer.reason != QUOTA:
             return answer
         silent = self.add_message(
-            account_id, object_id, header=header, body=body, loud=False, timeout_s=timeout_s
+            account_id,
+            object_id,
+            header=header,
+            body=body,
+            loud=False,
+            timeout_s=timeout_s,
+            message_id=message_id,
+            shown_until=shown_until,
         )
         return replace(silent, reason=QUOTA)
+
+    def clear_messages(self, account_id: int, object_id: str, *, timeout_s: float) -> Answer:
+        """Take every message off the back of a card."""
+        return self._request(
+            account_id,
+            "PATCH",
+            _address(OBJECTS, object_id),
+            body={"messages": []},
+            timeout_s=timeout_s,
+        )
 
     def get_document(self, account_id: int, address: str, *, timeout_s: float) -> Answer:
         """GET a class, an object or a page of a list; the answer's `resource` holds it."""

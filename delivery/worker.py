@@ -14,12 +14,15 @@ import threading
 from typing import Final
 
 from common.clock import Clock
+from delivery.alarms import LOOK_EVERY_S, raise_alarms
 from delivery.apple_lane import AppleLane
 from delivery.desk import Desk
 from delivery.flow import AFTER_FAILURE_S, POISON, Lane, run_lane, turn
 from delivery.google_chores import run_chores
 from delivery.google_lane import GoogleLane
+from delivery.google_messages import GoogleMessageLane
 from delivery.mail_lane import MailLane
+from delivery.messages import step_messages
 from delivery.outbox_lane import run_outbox
 from delivery.settings import DeliverySettings
 from delivery.slices import move_slice
@@ -68,6 +71,12 @@ def run_worker(
             daemon=True,
         ),
         threading.Thread(target=run_chores, args=(desk,), name="google-chores", daemon=True),
+        threading.Thread(
+            target=run_outbox,
+            args=(desk, GoogleMessageLane, OutboxChannel.GOOGLE),
+            name="google-messages",
+            daemon=True,
+        ),
     ]
     if settings.mail is not None:
         threads.append(
@@ -89,6 +98,7 @@ def _keep_house(desk: Desk) -> None:
     """Slices, the sign of life and sweeping, in the worker's main thread."""
     seen_s = -desk.settings.heartbeat_s
     swept_s = -SWEEP_EVERY_S
+    looked_s = -LOOK_EVERY_S
     while not desk.stop.is_set():
         try:
             if desk.clock.monotonic_s() - swept_s >= SWEEP_EVERY_S:
@@ -97,7 +107,11 @@ def _keep_house(desk: Desk) -> None:
             if desk.clock.monotonic_s() - seen_s >= desk.settings.heartbeat_s:
                 seen_s = desk.clock.monotonic_s()
                 _beat(desk)
+            step_messages(desk)
             move_slice(desk)
+            if desk.clock.monotonic_s() - looked_s >= LOOK_EVERY_S:
+                looked_s = desk.clock.monotonic_s()
+                raise_alarms(desk)
         except Exception:  # noqa: BLE001 - the loop's edge
             _log.exception("delivery.house_failed")
         desk.stop.wait(desk.settings.slice_every_s)

@@ -1,22 +1,25 @@
 """When Apple certificates end, told early: 60, 30, 7 and 1 days before, and once they have.
 
 A pass type whose renewal lies beside the running certificate gives no alarm: the latest end of its
-certificates counts. Not here: showing it (console banner, `doctor`, metrics). E-mail is not sent.
+certificates counts. Not here: showing it (console banner, `doctor`, metrics), mailing it
+(delivery/alarms.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from loyalty.context import Loyalty
+from storage.alarms import ALARM_DAYS, alarm_days
 from storage.unit_of_work import UnitOfWork, open_work
 from storage.wallet_passes import AppleCertificate, PassType
 
-ALARM_DAYS: Final = (1, 7, 30, 60)
 URGENT_DAYS: Final = 7
+
+__all__ = ["ALARM_DAYS", "alarm_days", "certificate_alarms", "lines_of", "pass_type_lines"]
 
 
 class CertificateState(StrEnum):
@@ -92,16 +95,6 @@ def certificate_alarms(ctx: Loyalty, merchant_id: int) -> list[PassTypeLine]:
         if line.alarm_days is not None and not line.sandbox
     ]
     return sorted(found, key=lambda line: line.days_left)
-
-
-def alarm_days(ends: datetime | None, *, now: datetime) -> int | None:
-    """The smallest of `ALARM_DAYS` that has come, 0 after the end, None while there is time."""
-    if ends is None:
-        return None
-    left = ends - now
-    if left <= timedelta():
-        return 0
-    return next((days for days in ALARM_DAYS if left <= timedelta(days=days)), None)
 
 
 def _line(

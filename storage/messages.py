@@ -172,6 +172,17 @@ class Messages:
             .values(done_at=self._scope.clock.now())
         )
 
+    def card_of(self, message_id: int, member_id: int) -> int | None:
+        """The card of a member that a message was for."""
+        table = tables.message_card
+        found: int | None = self._scope.execute(
+            self._scope.select(table, table.c.pass_id)
+            .where(table.c.message_id == message_id, table.c.member_id == member_id)
+            .order_by(table.c.pass_id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return found
+
     def set_wanted(self, member_id: int, *, wanted: bool) -> None:
         """Keep whether a member wants messages on the card."""
         table = tables.member

@@ -122,13 +122,15 @@ def _with_end(
 
 def _after_pauses(lot: Lot, end: datetime, *, zone: ZoneInfo, pauses: Sequence[Pause]) -> datetime:
     # Each pause that begins while the lot lives moves its end, and so may let the next one count.
-    last = local_day(end, zone) - timedelta(days=1)
+    last = local_day(end - timedelta(microseconds=1), zone)
     born = local_day(lot.available_from, zone)
+    moved = 0
     for pause in sorted(pauses, key=lambda pause: pause.first_day):
         first = max(pause.first_day, born)
-        if first <= last and first <= pause.last_day:
-            last = _later(last, (pause.last_day - first).days + 1)
-    return day_start(_later(last, 1), zone)
+        if first <= _later(last, moved) and first <= pause.last_day:
+            moved += (pause.last_day - first).days + 1
+    # Days are added on the shop's clock, so that midnight stays midnight.
+    return (end.astimezone(zone) + timedelta(days=moved)).astimezone(UTC) if moved else end
 
 
 def plan_expire(unit: str, lots: Iterable[Lot], now: datetime) -> Lapse | None:

@@ -19,8 +19,11 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from common.clock import ManualClock
+from ledger.offers import RewardKind
 from loyalty.apple_request import request_certificate
 from loyalty.context import Loyalty
+from loyalty.coupons import CouponForm, add_coupon
+from loyalty.items import ItemForm, add_item
 from loyalty.programmes import read_programme
 from loyalty.rewards import add_reward
 from loyalty.staff import add_staff
@@ -139,6 +142,19 @@ class Town:
             "reward_id": add_reward(
                 ctx, merchant_id, programme.id, slug="cake", name="Cake", cost=20, actor=SYSTEM
             ),
+            "coupon_id": add_coupon(
+                ctx,
+                merchant_id,
+                programme.id,
+                coupon=CouponForm(code="TEN", name="Ten off", kind=RewardKind.PERCENT, percent=10),
+                actor=SYSTEM,
+            ),
+            "item_id": add_item(
+                ctx, merchant_id, item=ItemForm(code="espresso", name="Espresso"), actor=SYSTEM
+            ),
+            "section": "rules",
+            "kind": "spend",
+            "key": "spend",
             "location_id": _spare_branch(house),
             "staff_id": add_staff(ctx, merchant_id, name="Spare", role="staff", actor=SYSTEM),
             "till_id": add_till(

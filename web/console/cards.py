@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
-from ledger.terms import StampTerms
+from ledger.any_terms import has_stamps
 from loyalty.design import preview, read_draft, remove_picture, save_picture, save_words
 from loyalty.design_words import is_word
 from loyalty.programmes import (
@@ -19,6 +19,7 @@ from loyalty.programmes import (
     list_programmes,
     read_programme,
 )
+from loyalty.starters import begin_from_starter, starters
 from passes.design import Upload
 from passes.web_card import CardView
 from web.console.door import blueprint, done, page
@@ -51,18 +52,8 @@ def new_card() -> ResponseReturnValue:
 @blueprint.post("/cards/new")
 def add_card() -> ResponseReturnValue:
     """Begin a programme and go on to its look."""
-    who = signed_in()
-    ctx = services().loyalty
-    name = text("name")
     try:
-        programme_id = add_programme(
-            ctx,
-            who.merchant_id,
-            slug=free_slug(ctx, who.merchant_id, name),
-            name=name,
-            terms=sent_terms(who.merchant.currency),
-            actor=who.actor(),
-        )
+        programme_id = _begun(text("name"), text("starter"))
     except InvalidInput as error:
         return answer(error) if wants_json() else (_new(_renamed(refused(error))), error.status)
     return done(_("The card is begun. Now its look."), "card", programme_id=programme_id)
@@ -149,7 +140,7 @@ def _look(programme_id: int, form: Form) -> str:
         programme=programme,
         draft=read_draft(services().loyalty, who.merchant_id, programme_id),
         view=_view(programme_id, words),
-        is_stamps=isinstance(programme.terms, StampTerms),
+        is_stamps=has_stamps(programme.terms),
     )
 
 
@@ -157,8 +148,23 @@ def _view(programme_id: int, words: dict[str, str]) -> CardView:
     return preview(services().loyalty, signed_in().merchant_id, programme_id, words)
 
 
+def _begun(name: str, starter: str) -> int:
+    who = signed_in()
+    ctx = services().loyalty
+    if starter:
+        return begin_from_starter(ctx, who.merchant_id, starter, name=name, actor=who.actor())
+    return add_programme(
+        ctx,
+        who.merchant_id,
+        slug=free_slug(ctx, who.merchant_id, name),
+        name=name,
+        terms=sent_terms(who.merchant.currency),
+        actor=who.actor(),
+    )
+
+
 def _new(form: Form) -> str:
-    return page("card_new.html", form=form)
+    return page("card_new.html", form=form, starters=starters(signed_in().merchant.currency))
 
 
 def _renamed(form: Form) -> Form:

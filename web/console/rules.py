@@ -1,20 +1,25 @@
-"""The card's rule, its rewards, and what the join page asks for."""
+"""The one rule of a simple card, and what the join page asks for.
+
+Not done here: a card with several rules (terms.py), rewards (rewards.py).
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from common.errors import InvalidInput, InvalidInputs
+from common.errors import Conflict, InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from common.money import format_plain, parse_amount
+from ledger.any_terms import AnyTerms
+from ledger.programme_terms import ProgrammeTerms
 from ledger.terms import SPEND_MAX_MINOR, PointsTerms, StampTerms, Terms
 from loyalty.programmes import ProgrammeView, change_terms, read_programme, set_join_fields
-from loyalty.rewards import add_reward, change_reward
 from web.console.door import blueprint, done, page
 from web.errors import answer, wants_json
-from web.forms import Form, flag, refused, shown, text, whole
+from web.forms import Form, refused, shown, text, whole
 from web.services import services
 from web.sessions import signed_in
 
@@ -25,8 +30,10 @@ ASKS: Final = ("ask_name", "ask_email", "ask_phone")
 
 @blueprint.get("/cards/<id:programme_id>/rule")
 def rule(programme_id: int) -> ResponseReturnValue:
-    """The rule's form."""
+    """The form of a card with one rule; a card with many has a page of its own."""
     programme = _programme(programme_id)
+    if isinstance(programme.terms, ProgrammeTerms):
+        return redirect(url_for("console.rules", programme_id=programme_id), code=303)
     return _rule(programme, shown(terms_values(programme.terms)))
 
 
@@ -36,6 +43,8 @@ def save_rule(programme_id: int) -> ResponseReturnValue:
     who = signed_in()
     who.require_owner()
     programme = _programme(programme_id)
+    if isinstance(programme.terms, ProgrammeTerms):
+        raise Conflict(_("This card has several rules. Change them on their own page."))
     try:
         change_terms(
             services().loyalty,
@@ -47,65 +56,6 @@ def save_rule(programme_id: int) -> ResponseReturnValue:
     except InvalidInput as error:
         return answer(error) if wants_json() else (_rule(programme, refused(error)), error.status)
     return done(_("The rule counts from now on."), "rule", programme_id=programme_id)
-
-
-@blueprint.get("/cards/<id:programme_id>/rewards")
-def rewards(programme_id: int) -> ResponseReturnValue:
-    """The rewards and the form for one more."""
-    return _rewards(_programme(programme_id), shown())
-
-
-@blueprint.post("/cards/<id:programme_id>/rewards")
-def add_one_reward(programme_id: int) -> ResponseReturnValue:
-    """Offer a reward."""
-    who = signed_in()
-    programme = _programme(programme_id)
-    try:
-        add_reward(
-            services().loyalty,
-            who.merchant_id,
-            programme_id,
-            name=text("name"),
-            cost=whole("cost") or 0,
-            actor=who.actor(),
-        )
-    except InvalidInput as error:
-        if wants_json():
-            return answer(error)
-        return _rewards(programme, refused(error)), error.status
-    return done(_("The reward is on every card."), "rewards", programme_id=programme_id)
-
-
-@blueprint.get("/cards/<id:programme_id>/rewards/<id:reward_id>")
-def reward(programme_id: int, reward_id: int) -> ResponseReturnValue:
-    """One reward's form."""
-    programme = _programme(programme_id)
-    known = programme.reward(reward_id)
-    values = {"name": known.name, "cost": known.cost, "active": known.active and "1"}
-    return _reward(programme, reward_id, shown(values))
-
-
-@blueprint.post("/cards/<id:programme_id>/rewards/<id:reward_id>")
-def change_one_reward(programme_id: int, reward_id: int) -> ResponseReturnValue:
-    """Give a reward another name or cost, or take it off the card."""
-    who = signed_in()
-    programme = _programme(programme_id)
-    programme.reward(reward_id)
-    try:
-        change_reward(
-            services().loyalty,
-            who.merchant_id,
-            reward_id,
-            name=text("name"),
-            cost=whole("cost") or 0,
-            active=flag("active"),
-            actor=who.actor(),
-        )
-    except InvalidInput as error:
-        if wants_json():
-            return answer(error)
-        return _reward(programme, reward_id, refused(error)), error.status
-    return done(_("The reward is changed."), "rewards", programme_id=programme_id)
 
 
 @blueprint.get("/cards/<id:programme_id>/questions")
@@ -167,8 +117,10 @@ def sent_terms(currency: str) -> Terms:
     return PointsTerms(version=1, currency=currency, spend_minor=spend, points=points)
 
 
-def terms_values(terms: Terms) -> dict[str, object]:
-    """The rule as the form shows it."""
+def terms_values(terms: AnyTerms) -> dict[str, object]:
+    """The rule as the form shows it; a card with many rules shows none here."""
+    if isinstance(terms, ProgrammeTerms):
+        return {}
     if isinstance(terms, StampTerms):
         return {"rule": STAMPS, "goal": terms.goal, "points": 1}
     return {
@@ -185,14 +137,6 @@ def _programme(programme_id: int) -> ProgrammeView:
 
 def _rule(programme: ProgrammeView, form: Form) -> str:
     return page("rule.html", programme=programme, form=form)
-
-
-def _rewards(programme: ProgrammeView, form: Form) -> str:
-    return page("rewards.html", programme=programme, form=form)
-
-
-def _reward(programme: ProgrammeView, reward_id: int, form: Form) -> str:
-    return page("reward.html", programme=programme, reward_id=reward_id, form=form)
 
 
 def _questions(programme: ProgrammeView, form: Form) -> str:

@@ -100,3 +100,40 @@ if (look && preview) {
     file.value = "";
   }
 }
+
+// --- a rule's form: ask only what matters, and say in words what it means ---
+
+for (const form of $$("[data-rule-form]")) {
+  const said = form.querySelector("[data-says]");
+  const conditions = $$("[data-shown-when]", form);
+
+  function ask() {
+    for (const box of conditions) {
+      const typed = form.elements[box.dataset.shownWhen];
+      box.hidden = !typed || !box.dataset.values.split(",").includes(typed.value) || Boolean(typed.closest?.("[data-shown-when]")?.hidden);
+    }
+    // A folded part without anything to ask would be an empty box.
+    for (const part of $$(".part", form)) part.hidden = ![...part.querySelectorAll(".asked")].some((one) => !one.hidden);
+  }
+
+  let timer = 0;
+  let latest = 0;
+  async function say() {
+    if (!said) return;
+    const turn = ++latest;
+    const sent = { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } };
+    const answer = await fetch(form.dataset.say, sent).catch(() => null);
+    if (!answer || !answer.ok || turn !== latest) return;
+    const { sentences } = await answer.json();
+    if (!sentences.length) return;
+    said.replaceChildren(...sentences.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+  }
+
+  form.addEventListener("input", () => {
+    ask();
+    clearTimeout(timer);
+    timer = setTimeout(say, 250);
+  });
+  ask();
+  say();
+}

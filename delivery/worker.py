@@ -23,6 +23,7 @@ from delivery.google_lane import GoogleLane
 from delivery.google_messages import GoogleMessageLane
 from delivery.mail_lane import MailLane
 from delivery.messages import step_messages
+from delivery.night import run_night
 from delivery.outbox_lane import run_outbox
 from delivery.settings import DeliverySettings
 from delivery.slices import move_slice
@@ -71,6 +72,7 @@ def run_worker(
             daemon=True,
         ),
         threading.Thread(target=run_chores, args=(desk,), name="google-chores", daemon=True),
+        threading.Thread(target=run_night, args=(desk,), name="night", daemon=True),
         threading.Thread(
             target=run_outbox,
             args=(desk, GoogleMessageLane, OutboxChannel.GOOGLE),
@@ -90,8 +92,9 @@ def run_worker(
     for thread in threads:
         thread.start()
     _keep_house(desk)
+    ends_s = clock.monotonic_s() + LANE_STOP_S
     for thread in threads:
-        thread.join(LANE_STOP_S)
+        thread.join(max(0.0, ends_s - clock.monotonic_s()))
 
 
 def _keep_house(desk: Desk) -> None:

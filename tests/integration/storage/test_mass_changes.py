@@ -14,7 +14,7 @@ from delivery.slices import move_slice
 from loyalty.context import Loyalty
 from storage import tables
 from storage.claims import Claims
-from storage.deliveries import MASS
+from storage.deliveries import MASS, Channel
 from storage.mass_changes import MassChangeLine, MassChanges, MassState
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 from tests.support import builders
@@ -42,7 +42,7 @@ def a_redesign(ctx: Loyalty, merchant_id: int, *, cards: int) -> int:
             member = builders.a_member(work, programme)
             card = work.passes.current_of_member(member.id)
             work.deliveries.want_google_object(card.id)
-            work.deliveries.mark_delivered("google_object", card.id, 1)
+            work.deliveries.mark_delivered(Channel.GOOGLE_OBJECT, card.id, 1)
         work.deliveries.bump_programme(programme.id, reason="design")
         return MassChanges(work.scope).lines()[0].id
 

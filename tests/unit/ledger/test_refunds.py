@@ -1,0 +1,422 @@
+"""Refunds by rating what is left: any order, any number, never more than was given."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InvalidInput
+from ledger.activity import Line
+from ledger.lots import Allocation
+from ledger.programme_terms import GrantKind, SpentReward
+from ledger.reasons import sentences
+from ledger.refund_plan import Refund, RefundPlan, SpentOn
+from ledger.refunds import plan_refund
+from ledger.remainder import add, is_whole, paid, remainder
+from tests.support.card_book import Book
+from tests.support.card_builders import NOON, item, sale, visit
+from tests.support.terms_documents import simple, terms_of
+
+SPEND = {"kind": "spend", "code": "base", "unit": "points", "spend_minor": 1000, "units": 1}
+
+
+def book(*rules: dict[str, Any], **parts: Any) -> Book:
+    return Book(terms_of(simple(*(rules or (SPEND,)), **parts)))
+
+
+def money(minor: int) -> Refund:
+    return Refund(paid_minor=minor)
+
+
+def took(plan: RefundPlan, unit: str = "points") -> tuple[int, int, int, int]:
+    """What was taken: all, from lots, owed, forgiven."""
+    for take in plan.takes:
+        if take.unit == unit:
+            return (take.units, take.from_lots, take.owed, take.forgiven)
+    return (0, 0, 0, 0)
+
+
+def test_part_of_a_sale_takes_back_what_the_rest_would_not_have_earned() -> None:
+    card = book()
+    card.buys(sale(2500), NOON)
+
+    plan = card.gives_back(0, money(600), NOON)
+
+    # 19.00 gives one point and 9.00 over, where 25.00 gave two and 5.00.
+    assert took(plan) == (1, 1, 0, 0)
+    assert (card.holdings["points"].balance, card.holdings["points"].carry) == (1, 900)
+    assert plan.counted_change == -600
+    assert not plan.whole
+
+
+def test_the_whole_is_taken_back_whole() -> None:
+    card = book()
+    card.buys(sale(2500), NOON)
+
+    plan = card.gives_back(0, money(2500), NOON)
+
+    assert plan.whole
+    assert plan.purchase_undone
+    assert (card.holdings["points"].balance, card.holdings["points"].carry) == (0, 0)
+
+
+def test_a_point_that_is_spent_is_owed_and_paid_by_the_next_earning() -> None:
+    card = book()
+    card.buys(sale(3000), NOON)
+    card.spends("points", 2, NOON)
+
+    plan = card.gives_back(0, money(3000), NOON)
+    card.buys(sale(3000), NOON)
+
+    assert took(plan) == (3, 1, 2, 0)
+    assert (card.holdings["points"].balance, card.holdings["points"].debt) == (1, 0)
+    assert sentences(plan.reason) == (
+        "−3 points",
+        "The sale was refunded",
+        "Owed now: 2 points; what comes next goes there first",
+    )
+
+
+def test_a_shop_may_forgive_what_is_gone() -> None:
+    card = book(debt="forgive")
+    card.buys(sale(3000), NOON)
+    card.spends("points", 2, NOON)
+
+    assert took(card.gives_back(0, money(3000), NOON)) == (3, 1, 0, 2)
+
+
+def test_what_expired_is_not_asked_for_again() -> None:
+    card = book(units=[{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 5}}])
+    card.buys(sale(3000), NOON)
+    card.spends("points", 1, NOON)
+    later = NOON + timedelta(days=9)
+    card.lets_expire(later)
+    card.buys(sale(5000, at=later), later)
+
+    first = card.gives_back(0, money(1000), later)
+    second = card.gives_back(0, money(2000), later)
+
+    assert took(first) == (1, 0, 0, 1)
+    assert took(second) == (2, 1, 0, 1)
+    assert card.holdings["points"].balance == 4
+
+
+def test_the_sales_own_lot_is_taken_first_even_while_it_waits() -> None:
+    card = book(units=[{"code": "points", "kind": "points", "pending_days": 14}])
+    card.buys(sale(2000, at=NOON - timedelta(days=30)), NOON)
+    card.buys(sale(2000), NOON)
+    own = card.sales[1].lots["points"]
+
+    plan = card.gives_back(1, money(2000), NOON)
+
+    assert [part.lot_id for part in plan.takes[0].allocations] == own
+    assert card.lots("points")[0].remaining == 2
+
+
+def test_lines_go_back_with_what_they_earned() -> None:
+    coffee = {
+        "kind": "item",
+        "code": "coffee",
+        "unit": "points",
+        "when": {"match": {"categories": ["coffee"]}},
+    }
+    card = book(coffee)
+    cups = item("coffee", 900, quantity=3, item="cup")
+    card.buys(sale(1500, lines=(cups, item("cake", 600, item="cake"))), NOON)
+
+    one = Refund(paid_minor=300, lines=(item("coffee", 300, item="cup"),))
+    plan = card.gives_back(0, one, NOON)
+    cake = card.gives_back(0, Refund(paid_minor=600, lines=(item("cake", 600, item="cake"),)), NOON)
+
+    assert took(plan) == (1, 1, 0, 0)
+    assert cake.takes == ()
+
+
+def test_a_visit_is_undone_by_its_refund() -> None:
+    card = book(
+        {"kind": "visit", "code": "stamp", "unit": "stamps"},
+        units=[{"code": "stamps", "kind": "stamps"}],
+    )
+    card.buys(visit(), NOON)
+
+    assert took(card.gives_back(0, Refund(), NOON), "stamps") == (1, 1, 0, 0)
+
+
+def test_a_bonus_falls_with_the_amount_that_reached_it() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "big",
+        "floor": {"minor": 2000},
+        "grant": {"kind": "units", "unit": "points", "amount": 50},
+    }
+    card = book(SPEND, bonus)
+    card.buys(sale(2000), NOON)
+
+    assert took(card.gives_back(0, money(1), NOON)) == (51, 51, 0, 0)
+
+
+def test_promises_are_made_void_and_given_back() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "back",
+        "floor": {"minor": 1000},
+        "grant": {"kind": "add_next", "unit": "points", "amount": 5},
+    }
+    card = book(SPEND, bonus)
+    first = card.buys(sale(1000), NOON)
+    promise = first.promised[0]
+
+    plan = card.gives_back(0, money(1), NOON)
+
+    assert promise.kind is GrantKind.ADD_NEXT
+    assert plan.promises_void == ("back",)
+
+
+def test_a_promise_the_sale_used_comes_back_with_the_whole() -> None:
+    from dataclasses import replace
+
+    from ledger.evaluate import evaluate
+    from ledger.member_state import MemberState, Promise
+    from ledger.refund_plan import Given
+
+    terms = terms_of(simple(SPEND))
+    promise = Promise(
+        id=9,
+        rule="back",
+        kind=GrantKind.ADD_NEXT,
+        amount=5,
+        granted_at=NOON,
+        terms_version=1,
+        unit="points",
+        min_sale_minor=500,
+    )
+    answer = evaluate(terms, MemberState(promises=(promise,)), sale(1000), NOON)
+    given = Given(unit="points", units=6, lot_ids=())
+
+    def plan(minor: int) -> RefundPlan:
+        return plan_refund(
+            replace(terms),
+            answer.basis,
+            money(minor),
+            before=Refund(),
+            given=[given],
+            spent=(),
+            state=MemberState(),
+            choice=None,
+            now=NOON,
+        )
+
+    assert answer.consumed == (9,)
+    assert plan(500).promises_back == ()
+    assert plan(501).promises_back == (9,)
+    assert plan(1000).promises_back == (9,)
+
+
+def test_an_action_of_a_challenge_is_taken_off_once() -> None:
+    dare = {
+        "kind": "challenge",
+        "code": "dare",
+        "min_sale_minor": 500,
+        "levels": [{"goal": 3, "grant": {"kind": "units", "unit": "points", "amount": 9}}],
+    }
+    card = book(SPEND, dare)
+    card.buys(sale(1000), NOON)
+
+    plans = [card.gives_back(0, money(minor), NOON) for minor in (400, 200, 400)]
+
+    assert [dict(plan.acted_less) for plan in plans] == [{}, {"dare": 1}, {}]
+    assert card.progress["dare"].count == 0
+
+
+def restored(policy: str, choice: SpentReward | None = None, minor: int = 2000) -> Any:
+    card = book(spent_reward=policy)
+    card.buys(sale(5000, at=NOON - timedelta(days=1)), NOON - timedelta(days=1))
+    allocations = card.spends("points", 4, NOON)
+    card.buys(sale(2000), NOON)
+    spent = SpentOn(operation_id=77, unit="points", units=4, allocations=allocations)
+    plan = card.gives_back(1, money(minor), NOON, spent=(spent,), choice=choice)
+    return card, plan
+
+
+def test_a_spent_reward_comes_back_to_its_very_lots() -> None:
+    card, plan = restored("restore")
+
+    first_lot = card.sales[0].lots["points"][0]
+    assert not plan.ask
+    assert plan.restores[0].allocations == (Allocation(lot_id=first_lot, amount=-4),)
+    assert card.holdings["points"].balance == 5
+    assert "Given back: the sale was refunded" in sentences(plan.reason)
+
+
+def test_staff_are_asked_and_their_word_holds() -> None:
+    _card, asked = restored("ask")
+    _card, given = restored("ask", SpentReward.RESTORE)
+    _card, kept = restored("ask", SpentReward.KEEP)
+    _card, part = restored("ask", minor=1999)
+
+    assert (asked.ask, asked.restores) == (True, ())
+    assert not given.ask
+    assert given.restores
+    assert (kept.ask, kept.restores) == (False, ())
+    assert not part.ask
+
+
+def test_what_comes_back_can_still_be_used() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
+    card = book(units=units, spent_reward="restore", restore_days=10)
+    card.buys(sale(5000), NOON)
+    allocations = card.spends("points", 4, NOON)
+    card.buys(sale(1000), NOON)
+    later = NOON + timedelta(days=8)
+    card.lets_expire(later)
+    spent = SpentOn(operation_id=7, unit="points", units=4, allocations=allocations)
+
+    plan = card.gives_back(1, money(1000), later, spent=(spent,))
+
+    (lot_id, end), *others = plan.restores[0].extended
+    assert lot_id == card.sales[0].lots["points"][0]
+    assert not others
+    assert later + timedelta(days=10) < end < later + timedelta(days=11)
+
+
+def test_restored_units_are_there_before_the_sale_is_taken_back() -> None:
+    # The sale's own points went into the reward: they come back, and then go: nothing is owed.
+    card = book(spent_reward="restore")
+    card.buys(sale(3000), NOON)
+    allocations = card.spends("points", 3, NOON)
+    spent = SpentOn(operation_id=7, unit="points", units=3, allocations=allocations)
+
+    plan = card.gives_back(0, money(3000), NOON, spent=(spent,))
+
+    assert took(plan) == (3, 3, 0, 0)
+    assert [(str(m.debit), str(m.credit), m.amount) for m in plan.moves()] == [
+        ("redeemed", "member", 3),
+        ("member", "issued", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refund", "field"),
+    [
+        (money(2501), "amount"),
+        (money(-1), "amount"),
+        (Refund(paid_minor=1.5), "amount"),  # type: ignore[arg-type]
+        (Refund(), "amount"),
+        (Refund(paid_minor=1, lines=(item("cake", 901, item="cake"),)), "lines.0.net"),
+        (
+            Refund(paid_minor=1, lines=(item("cake", 1, item="cake", quantity=4),)),
+            "lines.0.quantity",
+        ),
+        (Refund(paid_minor=1, lines=(item("cake", 1, item="cake", tax_minor=1),)), "lines.0.tax"),
+        (Refund(paid_minor=1, lines=(item("cake", 0, item="pie"),)), "lines.0.quantity"),
+        (Refund(paid_minor=1, lines=(item("cake", -1, item="cake"),)), "lines.0.net"),
+        (Refund(paid_minor=1, lines=(Line(quantity=0),) * 501), "lines"),
+    ],
+)
+def test_more_than_was_sold_cannot_come_back(refund: Refund, field: str) -> None:
+    card = book()
+    card.buys(sale(2500, lines=(item("cake", 900, item="cake", quantity=3),)), NOON)
+
+    with pytest.raises(InvalidInput) as caught:
+        card.gives_back(0, refund, NOON)
+
+    assert caught.value.field == field
+    assert card.holdings["points"].balance == 2
+
+
+def test_earlier_refunds_count() -> None:
+    card = book()
+    card.buys(sale(2500, lines=(item("cake", 900, item="cake", quantity=3),)), NOON)
+    card.gives_back(
+        0, Refund(paid_minor=600, lines=(item("cake", 600, item="cake", quantity=2),)), NOON
+    )
+
+    with pytest.raises(InvalidInput):
+        card.gives_back(0, money(1901), NOON)
+    with pytest.raises(InvalidInput):
+        card.gives_back(
+            0, Refund(paid_minor=600, lines=(item("cake", 600, item="cake", quantity=2),)), NOON
+        )
+    assert card.gives_back(0, money(1900), NOON).whole
+
+
+def test_a_basis_that_is_none_is_refused() -> None:
+    card = book()
+    card.buys(sale(2500), NOON)
+    card.sales[0].basis = {"state": {}}
+
+    with pytest.raises(InvalidInput) as caught:
+        card.gives_back(0, money(1), NOON)
+    assert caught.value.field == "basis"
+
+
+def test_tax_tip_and_discount_shrink_with_the_money() -> None:
+    bought = sale(1100, tax_minor=200, tip_minor=100, discount_minor=100, redeemed_minor=50)
+
+    left = remainder(bought, money(475))
+
+    assert paid(bought) == 950
+    assert (left.gross_minor, left.tax_minor, left.tip_minor) == (475 + 50 + 50, 100, 50)
+    assert (left.discount_minor, left.redeemed_minor) == (50, 50)
+    assert not is_whole(bought, money(949))
+    assert is_whole(bought, money(950))
+
+
+@given(
+    amounts=st.tuples(
+        st.integers(1, 3000), st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)
+    ),
+    parts=st.lists(st.integers(1, 900), min_size=1, max_size=6),
+    order=st.randoms(use_true_random=False),
+    counts=st.fixed_dictionaries({"tax": st.booleans(), "tip": st.booleans()}),
+)
+def test_many_refunds_in_any_order_end_like_one(
+    amounts: tuple[int, int, int, int],
+    parts: list[int],
+    order: Any,
+    counts: dict[str, bool],
+) -> None:
+    base, tax, tip, discount = amounts
+    bought = sale(
+        base + tax + tip + discount, tax_minor=tax, tip_minor=tip, discount_minor=discount
+    )
+    steps, left = [], paid(bought)
+    for part in parts:
+        if left:
+            steps.append(min(part, left))
+            left -= steps[-1]
+    shuffled = list(steps)
+    order.shuffle(shuffled)
+
+    ends = []
+    for course in (steps, shuffled, [sum(steps)]):
+        card = book(SPEND | {"spend_minor": 70}, counts=counts)
+        card.buys(bought, NOON)
+        given_units = card.holdings["points"].balance
+        standing = [given_units]
+        for minor in course:
+            card.gives_back(0, money(minor), NOON)
+            standing.append(card.holdings["points"].balance)
+        assert standing == sorted(standing, reverse=True)
+        ends.append((card.holdings["points"].balance, card.holdings["points"].carry))
+
+    assert len(set(ends)) == 1
+    if left == 0:
+        assert ends[0] == (0, 0)
+
+
+def test_refunds_add_up_by_item() -> None:
+    one = Refund(paid_minor=5, lines=(item("a", 1, item="x"), item("b", 2, item="y")))
+    two = Refund(paid_minor=7, lines=(item("b", 3, item="y", quantity=4, tax_minor=1),))
+
+    both = add(one, two)
+
+    assert both.paid_minor == 12
+    assert [(line.item, line.quantity, line.net_minor, line.tax_minor) for line in both.lines] == [
+        ("x", 1, 1, 0),
+        ("y", 5, 5, 1),
+    ]

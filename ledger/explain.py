@@ -157,7 +157,7 @@ def explain_payment(rule: PaymentRule, terms: ProgrammeTerms) -> str:
     """What units pay."""
     unit = terms.unit(rule.unit)
     text = _(
-        "%(units)s pay %(amount)s of a purchase",
+        "%(amount)s off a purchase for %(units)s",
         units=count_words(rule.units, unit, terms.currency),
         amount=money(rule.minor, terms),
     )

@@ -9,12 +9,15 @@ from typing import Final
 from common.actor import ActorKind
 from ledger import reasons
 from ledger.accounts import OperationKind
-from ledger.terms import StampTerms, Terms
+from ledger.any_terms import AnyTerms, goal_of
+from ledger.programme_terms import ProgrammeTerms
+from ledger.terms import PointsTerms
 from loyalty.context import Loyalty
 from storage.book_records import CardFacts, StoredOperation
 from storage.unit_of_work import open_work
 
 HISTORY_LENGTH: Final = 20
+_FINAL: Final = frozenset({OperationKind.REVERSE, OperationKind.REFUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +83,17 @@ def card_state(ctx: Loyalty, merchant_id: int, member_id: int) -> CardState:
         name=facts.name,
         unit=facts.unit,
         balance=facts.balance,
-        goal=facts.terms.goal if isinstance(facts.terms, StampTerms) else None,
+        goal=goal_of(facts.terms),
         carry_minor=facts.carry_minor,
         carried=_carried(facts.terms, facts.carry_minor),
         rewards=_rewards(facts),
-        history=tuple(_movement(operation) for operation in operations),
+        history=tuple(_movement(operation, facts.terms) for operation in operations),
     )
 
 
-def _carried(terms: Terms, carry_minor: int) -> str:
-    if isinstance(terms, StampTerms):
-        return ""
+def _carried(terms: AnyTerms, carry_minor: int) -> str:
+    if not isinstance(terms, PointsTerms):
+        return ""  # rule_card tells it unit by unit
     return reasons.carried(carry_minor, terms.currency, terms.points)
 
 
@@ -107,19 +110,18 @@ def _rewards(facts: CardFacts) -> tuple[RewardState, ...]:
     )
 
 
-def _movement(operation: StoredOperation) -> Movement:
+def _movement(operation: StoredOperation, terms: AnyTerms) -> Movement:
+    names = terms if isinstance(terms, ProgrammeTerms) else None
     is_reversed = operation.reversed_by is not None
     return Movement(
         operation_id=operation.id,
         kind=operation.kind,
         units=operation.units,
-        sentences=reasons.sentences(operation.reason, reward_name=operation.reward_name),
-        created_at=operation.created_at,
-        reversible=(
-            not is_reversed
-            and not operation.is_spent
-            and operation.kind is not OperationKind.REVERSE
+        sentences=reasons.sentences(
+            operation.reason, reward_name=operation.reward_name, terms=names
         ),
+        created_at=operation.created_at,
+        reversible=(not is_reversed and not operation.is_spent and operation.kind not in _FINAL),
         reversed=is_reversed,
         staff_id=operation.actor_id if operation.actor_kind == ActorKind.STAFF else None,
     )

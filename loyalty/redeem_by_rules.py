@@ -8,12 +8,12 @@ from ledger.offers import Due, Refused, RewardKind
 from ledger.programme_terms import ProgrammeTerms
 from ledger.redeeming import may_redeem
 from loyalty.member_states import Loaded
-from loyalty.offers import reward_offer
 from loyalty.race_words import nothing_left
 from loyalty.results import OperationResult
 from loyalty.sold import SaleAtHand, activity_of, check_lines, known_items
 from loyalty.spending import NotDue, Spend, spend
 from storage.book_records import Claim, Standing
+from storage.offers import reward_offer
 from storage.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:

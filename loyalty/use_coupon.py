@@ -20,13 +20,13 @@ from loyalty import posting
 from loyalty.context import Loyalty
 from loyalty.coupons import normal_code
 from loyalty.member_states import Loaded
-from loyalty.offers import coupon_offer
 from loyalty.redeem_by_rules import sale_activity
 from loyalty.results import OperationResult
 from loyalty.sold import SaleAtHand
 from loyalty.spending import NotDue, Spend, demand_rules, locked, spend
 from storage.book_records import Claim, Standing
 from storage.coupons import Coupon
+from storage.offers import coupon_offer
 from storage.unit_of_work import UnitOfWork
 
 OFF_NEXT = frozenset({GrantKind.PERCENT_OFF_NEXT, GrantKind.FIXED_OFF_NEXT})

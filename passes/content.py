@@ -18,11 +18,50 @@ from passes.design import Design, to_document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardLine:
-    """A reward as a card lists it; `due` when the balance pays for it now."""
+    """A reward as a card lists it; `due` when the balance pays for it now.
+
+    `cost_words` says what it costs where the card counts several units (`9 coffee stamps`).
+    """
 
     name: str
     cost: int
     due: bool
+    cost_words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitLine:
+    """One unit of a card of many rules: its name, its balance in words and as a number.
+
+    `goal` is the full row of a stamp unit; `extra` are sentences: what is carried, owed, waits.
+    """
+
+    code: str
+    name: str
+    words: str
+    balance: int
+    goal: int | None = None
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleLines:
+    """What a card of many rules says beyond its balance; every text is a whole sentence.
+
+    `tier` is the name of the tier, `benefit` what it gives at once, `way` what is missing for the
+    next. `expiring` lists every date on which something ends. `coming` tells of rules that begin
+    to count later. `donated` is what all members gave together.
+    """
+
+    units: tuple[UnitLine, ...] = ()
+    tier: str = ""
+    benefit: str = ""
+    way: str = ""
+    challenges: tuple[str, ...] = ()
+    promises: tuple[str, ...] = ()
+    expiring: tuple[str, ...] = ()
+    donated: tuple[str, ...] = ()
+    coming: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +83,7 @@ class Content:
     owner's present message, empty for none. `member_since` is an aware moment by the shop's clock.
     `history` are the last movements' sentences, newest
     first. `voided` cards show no barcode; `erased` ones say nothing of anybody.
+    `rule_lines` are None on a card of one rate.
     `rotating_key` (hex) is what a phone makes the changing code from: it goes to Google's API alone.
     """
 
@@ -68,11 +108,18 @@ class Content:
     rotating_key: str = field(default="", repr=False)
     expires_at: datetime | None = None
     member_since: datetime | None = None
+    rule_lines: RuleLines | None = None
 
 
 def face_digest(design: Design, content: Content) -> bytes:
     """32 bytes that differ exactly when some wallet would show something else."""
-    document = {"design": to_document(design), "content": dataclasses.asdict(content)}
+    said = dataclasses.asdict(content)
+    if content.rule_lines is None:
+        # A card of one rate is told as it always was: a new release wakes no phone.
+        del said["rule_lines"]
+        for line in (*said["rewards"], *filter(None, [said["next_reward"]])):
+            del line["cost_words"]
+    document = {"design": to_document(design), "content": said}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).digest()
 

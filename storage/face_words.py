@@ -6,7 +6,7 @@ Not here: reading them (faces.py), the sentences both wallets share (passes/word
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
@@ -15,8 +15,11 @@ from sqlalchemy import Row
 from common.i18n import ngettext
 from ledger import reasons
 from ledger.any_terms import AnyTerms, has_stamps
+from ledger.programme_terms import ProgrammeTerms
 from ledger.terms import PointsTerms
 from passes.content import RewardLine
+
+_EXPLAINED: Final = frozenset({"reward", "reverse", "due", "lapse", "take_back", "give_back"})
 
 
 def next_reward(rewards: Sequence[RewardLine]) -> RewardLine | None:
@@ -55,9 +58,11 @@ def progress_words(
     return "\n".join(parts)
 
 
-def movement(row: Row[Any], time_zone: ZoneInfo, language: str) -> str:
+def movement(
+    row: Row[Any], time_zone: ZoneInfo, language: str, *, terms: AnyTerms | None = None
+) -> str:
     """One line of the history: what, where, and the day by the shop's clock."""
-    what = _short(row.reason, row.reward_name or "")
+    what = _short(row.reason, row.reward_name or "", terms)
     day = format_date(
         row.created_at.astimezone(time_zone).date(),
         format="medium",
@@ -66,7 +71,8 @@ def movement(row: Row[Any], time_zone: ZoneInfo, language: str) -> str:
     return ", ".join(part for part in (what, row.location_name, day) if part)
 
 
-def _short(reason: Mapping[str, Any], reward_name: str) -> str:
-    said = reasons.sentences(reason, reward_name=reward_name)
-    explained = said[1:2] if reason["rule"] in {"reward", "reverse"} else ()
+def _short(reason: Mapping[str, Any], reward_name: str, terms: AnyTerms | None) -> str:
+    names = terms if isinstance(terms, ProgrammeTerms) else None
+    said = reasons.sentences(reason, reward_name=reward_name, terms=names)
+    explained = said[1:2] if reason["rule"] in _EXPLAINED else ()
     return ", ".join((said[0], *explained))

@@ -15,20 +15,22 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, func, or_, select
 
 from common.errors import NotFound
 from common.i18n import gettext as _
 from common.i18n import use_language
-from ledger.terms import StampTerms, Terms, explain, terms_from_document
+from ledger.any_terms import AnyTerms, explain_any, goal_of
 from passes.content import Content, Place, RewardLine
 from passes.design import Design, ImageName, from_document
 from signing.keyring import Keyring
 from signing.tokens import barcode_token, card_link_token, rotating_secret
 from storage import tables
+from storage.face_rules import rules_of
 from storage.face_words import movement, next_reward, progress_words
 from storage.messages import present_texts, said_by
 from storage.records import columns, record_of
+from storage.terms_documents import terms_of_document
 from storage.unit_of_work import UnitOfWork
 from storage.wallet_passes import WalletPass
 
@@ -56,7 +58,7 @@ class Face:
 class _Programme:
     design: Design
     design_version: int
-    terms: Terms
+    terms: AnyTerms
     unit: str
     rewards: tuple[tuple[str, int], ...]
 
@@ -103,7 +105,14 @@ def load_faces(
     if not holders:
         return {}
     shop = _shop(work, public_url)
-    programmes = _programmes(work, sorted({one.card.programme_id for one in holders}))
+    programmes = _programmes(
+        work, sorted({one.card.programme_id for one in holders}), time_zone=shop.time_zone
+    )
+    add_rules = rules_of(
+        work,
+        {its: one.terms for its, one in programmes.items()},
+        {one.card.member_id: one.card.programme_id for one in holders if not one.erased},
+    )
     history = _history(work, [one.card.member_id for one in holders])
     messages = present_texts(work.scope, [one.card.id for one in holders])
     return {
@@ -112,12 +121,15 @@ def load_faces(
             design_version=programme.design_version,
             content=said_by(
                 messages.get(one.card.id),
-                _content(
-                    one,
-                    programme,
-                    shop=shop,
-                    movements=history.get(one.card.member_id, []),
-                    keyring=keyring,
+                add_rules(
+                    one.card.member_id,
+                    _content(
+                        one,
+                        programme,
+                        shop=shop,
+                        movements=history.get(one.card.member_id, []),
+                        keyring=keyring,
+                    ),
                 ),
             ),
             wallet_pass=one.card,
@@ -222,7 +234,9 @@ def _shop(work: UnitOfWork, public_url: str) -> _Shop:
     )
 
 
-def _programmes(work: UnitOfWork, programme_ids: Sequence[int]) -> dict[int, _Programme]:
+def _programmes(
+    work: UnitOfWork, programme_ids: Sequence[int], *, time_zone: ZoneInfo
+) -> dict[int, _Programme]:
     programme, design, terms = tables.programme, tables.design, tables.terms
     rows = work.scope.execute(
         work.scope.select(
@@ -257,7 +271,7 @@ def _programmes(work: UnitOfWork, programme_ids: Sequence[int]) -> dict[int, _Pr
         row.id: _Programme(
             design=from_document(row.design_document),
             design_version=row.design_version,
-            terms=terms_from_document(row.terms_document, row.terms_version),
+            terms=terms_of_document(row.terms_document, row.terms_version, time_zone=time_zone.key),
             unit=row.unit,
             rewards=tuple(rewards.get(row.id, ())),
         )
@@ -290,6 +304,7 @@ def _history(work: UnitOfWork, member_ids: Sequence[int]) -> dict[int, list[Row[
             .label("place"),
         )
         .where(operation.c.member_id.in_(sorted(set(member_ids))))
+        .where(or_(operation.c.part_of_id.is_(None), operation.c.kind == "expire"))
         .subquery()
     )
     rows = work.scope.execute(
@@ -355,15 +370,15 @@ def _content(
             ),
             unit=programme.unit,
             balance=holder.balance,
-            goal=programme.terms.goal if isinstance(programme.terms, StampTerms) else None,
+            goal=goal_of(programme.terms),
             progress=progress_words(
                 programme.terms, lines, balance=holder.balance, carry=holder.carry
             ),
             next_reward=next_reward(lines),
             rewards=lines[:REWARDS_MAX],
-            rules=explain(programme.terms),
+            rules=explain_any(programme.terms),
             history=tuple(
-                movement(row, shop.time_zone, holder.language)
+                movement(row, shop.time_zone, holder.language, terms=programme.terms)
                 for row in movements
                 if not holder.erased
             ),

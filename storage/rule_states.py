@@ -305,7 +305,16 @@ class RuleStates:
     def promises(self, member_id: int, *, now: datetime) -> tuple[Promise, ...]:
         """What was promised and is open."""
         rows = self._run(sql.PROMISES, member_id, to_micros(now))
-        return tuple(_promise(row) for row in rows)
+        return tuple(
+            promise_of(
+                json.loads(row[2]),
+                promise_id=row[0],
+                rule=row[1],
+                granted_at=from_micros(row[3]),
+                expires_at=moment(row[4]),
+            )
+            for row in rows
+        )
 
     def add_promises(
         self, member_id: int, promised: Sequence[Promise], *, made_by: int | None
@@ -355,7 +364,7 @@ class RuleStates:
     def progress(self, member_id: int) -> dict[str, Progress]:
         """How far the member is, by rule."""
         rows = self._run(sql.PROGRESS, member_id)
-        return {row[0]: _progress(json.loads(row[1])) for row in rows}
+        return {row[0]: progress_of(json.loads(row[1])) for row in rows}
 
     def put_progress(self, member_id: int, changed: Mapping[str, Progress]) -> None:
         """Keep how far the member is now."""
@@ -414,23 +423,31 @@ def _by_account(rows: Iterable[Any]) -> dict[int, list[Lot]]:
     return found
 
 
-def _promise(row: Any) -> Promise:
-    document = json.loads(row[2])
+def promise_of(
+    document: Mapping[str, Any],
+    *,
+    promise_id: int,
+    rule: str,
+    granted_at: datetime,
+    expires_at: datetime | None,
+) -> Promise:
+    """A promise from its row."""
     return Promise(
-        id=row[0],
-        rule=row[1],
+        id=promise_id,
+        rule=rule,
         kind=GrantKind(document["kind"]),
         amount=document["amount"],
         unit=document["unit"],
         min_sale_minor=document["min_sale_minor"],
         terms_version=document["terms_version"],
         welcome=document["welcome"],
-        granted_at=from_micros(row[3]),
-        expires_at=moment(row[4]),
+        granted_at=granted_at,
+        expires_at=expires_at,
     )
 
 
-def _progress(document: Mapping[str, Any]) -> Progress:
+def progress_of(document: Mapping[str, Any]) -> Progress:
+    """How far a member is, from its row's document."""
     return Progress(
         count=document["count"],
         since=_day(document["since"]),

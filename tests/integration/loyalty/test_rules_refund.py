@@ -18,7 +18,7 @@ from loyalty.sold import SaleItem
 from storage.engine import Database
 from storage.verify import verify
 from tests.support.builders import CAFE
-from tests.support.counter import Shop, count, do_earn, do_redeem, do_reverse
+from tests.support.counter import Shop, a_shop, count, do_earn, do_redeem, do_reverse
 from tests.support.ledger_proof import broken_rules
 from tests.support.rules import SPEND, a_rule_shop, balances, buy, terms_of
 
@@ -158,8 +158,6 @@ def test_an_undone_sale_is_not_refunded_nor_a_refunded_one_undone(ctx: Loyalty, 
 def test_a_sale_of_the_time_of_one_rate_is_refunded_by_that_rate(
     ctx: Loyalty, database: Database, clock: ManualClock
 ) -> None:
-    from tests.support.counter import a_shop
-
     shop = a_shop(database, clock)
     sale = do_earn(ctx, shop, 1050)
 

@@ -9,7 +9,9 @@ from sqlalchemy import inspect, text
 
 from common.actor import SYSTEM
 from common.clock import ManualClock
+from ledger.offers import RewardKind
 from loyalty.context import Loyalty
+from loyalty.coupons import CouponForm, add_coupon
 from loyalty.redeem import RedeemRequest, redeem
 from signing.keyring import Keyring
 from storage.engine import Database, DatabaseSettings
@@ -55,6 +57,17 @@ BREAKS: dict[str, str] = {
     "where id = (select min(id) from lot)",
     "allocation.owner": "update allocation set lot_id = (select max(id) from lot) "
     "where amount > 0 and id = (select min(id) from allocation)",
+    "debt.sum": f"update account set debt = 5 where {MEMBER}",
+    "debt.transfers": "update operation set debt_change = 1 where id = "
+    "(select min(id) from operation)",
+    "operation.part": "update operation set part_of_id = 1 where id = "
+    "(select min(id) from operation)",
+    "reward.used": "update reward set stock = 1, used = 2",
+    "coupon.used": "insert into coupon_use (merchant_id, id, coupon_id, member_id, operation_id, "
+    "saved_minor, created_at) select merchant_id, 1, id, 1, 1, 0, 0 from coupon",
+    "refund.amount": "insert into refund (merchant_id, id, sale_id, source, source_ref, "
+    "amount_minor, document, request_hash, created_at) "
+    "select merchant_id, id, id, 'till', 'r', gross_minor + 1, '{}', 'x', 1 from sale",
     "programme.terms": "delete from terms",
     "programme.design": "update programme set design_version = 7",
     "programme.accounts": "delete from account where kind = 'issued'",
@@ -78,6 +91,28 @@ BREAKS: dict[str, str] = {
     "reference.audit_entry.merchant_id": "update audit_entry set merchant_id = 9",
     "reference.one_time_link.merchant_id": "insert into one_time_link "
     "values ('t', 'staff_pin', 9, 1, 1, 1, null)",
+}
+
+
+# What a busy shop has none of.
+ROWS = {
+    "sale_line": (
+        "insert into sale_line select merchant_id, id, 1, 'x', 'y', 1000, 1, null from sale",
+    ),
+    "rating": ("insert into rating select merchant_id, id, 1, 'x' from operation",),
+    "refund": (
+        "insert into refund (merchant_id, id, sale_id, source, source_ref, amount_minor, "
+        "document, request_hash, created_at) select merchant_id, id, id, 'till', source_ref, 0, "
+        "'x', 'x', 1 from sale",
+    ),
+    "coupon_use": (
+        "insert into coupon (merchant_id, id, programme_id, code, name, kind, active, used, "
+        "conditions, created_at) select merchant_id, id, id, 'X', 'x', 'product', true, 0, 'x', 1 "
+        "from programme",
+        "insert into coupon_use (merchant_id, id, coupon_id, member_id, operation_id, "
+        "saved_minor, created_at) select merchant_id, id, {programme}, member_id, id, 0, 1 "
+        "from operation",
+    ),
 }
 
 
@@ -128,7 +163,14 @@ def test_every_rule_is_broken_somewhere_here() -> None:
 
 def test_every_break_is_found(ctx: Loyalty, merchants: Merchants) -> None:
     """One database for all: each break is undone by putting the table's rows back."""
-    a_busy_shop(ctx, merchants.cafe.id)
+    shop = a_busy_shop(ctx, merchants.cafe.id)
+    add_coupon(
+        ctx,
+        merchants.cafe.id,
+        shop.programme_id,
+        coupon=CouponForm(code="TEN", name="Ten", kind=RewardKind.PERCENT, percent=10),
+        actor=SYSTEM,
+    )
     loosen(ctx.database)
     assert rules_found(ctx.database) == set()
     keep(ctx.database)
@@ -244,10 +286,9 @@ def test_damaged_file_is_told_and_nothing_else_is_claimed(
 def test_append_only_tables_refuse_change_and_removal(
     ctx: Loyalty, merchants: Merchants, table: str
 ) -> None:
-    a_busy_shop(ctx, merchants.cafe.id, members=1)
-    if table == "sale_line":
-        line = "insert into sale_line select merchant_id, id, 1, 'x', 'y', 1000, 1, null from sale"
-        break_by(ctx.database, line)
+    shop = a_busy_shop(ctx, merchants.cafe.id, members=1)
+    for statement in ROWS.get(table, ()):
+        break_by(ctx.database, statement.format(programme=shop.programme_id))
 
     attempts = [f"update {table} set merchant_id = merchant_id", f"delete from {table}"]
     attempts.append(

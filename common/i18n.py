@@ -73,5 +73,11 @@ def mark(message: str) -> str:
 
 def languages() -> list[str]:
     """The languages with a catalogue, English first."""
-    found = {p.parent.parent.name for p in LOCALE_FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")}
-    return [DEFAULT_LANGUAGE, *sorted(found - {DEFAULT_LANGUAGE})]
+    return list(_languages(LOCALE_FOLDER))
+
+
+# Every request asks, and catalogues come with a release.
+@cache
+def _languages(folder: Path) -> tuple[str, ...]:
+    found = {p.parent.parent.name for p in folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")}
+    return (DEFAULT_LANGUAGE, *sorted(found - {DEFAULT_LANGUAGE}))

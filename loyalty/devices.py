@@ -23,6 +23,7 @@ from loyalty.update_tags import format_tag, read_tag
 from signing.keyring import Keyring
 from signing.tokens import apple_authentication_token, equal
 from storage.devices import Devices, Listing
+from storage.phone_questions import asked_card
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 from storage.wallet_passes import WalletPass
 
@@ -74,20 +75,14 @@ def authenticate(
     """
     genuine = _is_genuine(ctx.keyring, serial_number[:_SERIAL_MAX], token)
     with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
-        entry = work.directory.name("pass_type", pass_type_identifier)
-    if entry is None:
+        asked = asked_card(work.scope, pass_type_identifier, serial_number[:_SERIAL_MAX])
+    if asked is not None and asked.kept is not None and not genuine:
+        genuine = equal(kept_token(ctx.keyring, asked.merchant_id, asked.kept), token)
+    if not genuine or asked is None or asked.card.pass_type_id is None:
         raise NotSignedIn
-    with open_work(ctx.database, entry.merchant_id, clock=ctx.clock, writing=False) as work:
-        card = work.passes.by_serial(serial_number)
-        if not genuine:
-            # Asked for every wrong token, so that a known serial takes no longer than another.
-            kept = work.kept_passes.by_serial(serial_number)
-            genuine = kept is not None and equal(
-                kept_token(ctx.keyring, entry.merchant_id, kept), token
-            )
-    if not genuine or card is None or card.pass_type_id != entry.subject_id:
-        raise NotSignedIn
-    return KnownCard(merchant_id=entry.merchant_id, card=card, pass_type_id=entry.subject_id)
+    return KnownCard(
+        merchant_id=asked.merchant_id, card=asked.card, pass_type_id=asked.card.pass_type_id
+    )
 
 
 def register(

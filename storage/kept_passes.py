@@ -82,16 +82,6 @@ class KeptPasses:
         query = self._scope.select(table, *columns(table, KeptPass)).where(table.c.id == pass_id)
         return maybe_record(KeptPass, self._scope.execute(query).one_or_none())
 
-    def by_serial(self, serial_number: str) -> KeptPass | None:
-        """What is kept of the card with this serial number."""
-        table, card = tables.kept_pass, tables.wallet_pass
-        query = (
-            self._scope.select(table, *columns(table, KeptPass))
-            .join(card, and_(card.c.merchant_id == table.c.merchant_id, card.c.id == table.c.id))
-            .where(card.c.serial_number == serial_number)
-        )
-        return maybe_record(KeptPass, self._scope.execute(query).one_or_none())
-
     def out(self, *, after: int, limit: int) -> Sequence[PassOut]:
         """Living cards with an Apple pass beyond an id, each with every phone it is on."""
         card, kept, kind = tables.wallet_pass, tables.kept_pass, tables.pass_type

@@ -9,9 +9,12 @@ STAMPS := .stamps
 PORT ?= 8000
 # Many tests wait for sockets, so a few more workers than cores are busy.
 WORKERS ?= 3
+SEEDS ?= 100
+FIRST ?= 0
+FAULTS := tests/faults tests/simulation
 ROOMS := common ledger passes signing storage loyalty delivery web regulars sandbox
 
-.PHONY: help setup run test lint format types test-fast bench screens lock clean messages reference wheel
+.PHONY: help setup run test lint format types test-fast simulate faults bench screens lock clean messages reference wheel
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +30,12 @@ test: $(STAMPS)/dev lint ## Check everything, from nothing: lint, types, then al
 
 test-fast: $(STAMPS)/dev ## Unit tests only: no database, no socket
 	@$(BIN)/pytest tests/unit $(ARGS)
+
+simulate: $(STAMPS)/dev ## A shop under every misfortune at once, drawn from SEEDS=n seeds from FIRST=n on
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+faults: $(STAMPS)/dev ## Break everything a plain machine can break, the long ones too (15 minutes)
+	@bin/with-tools $(BIN)/pytest -m "long or not long" $(FAULTS) $(ARGS)
 
 lint: $(STAMPS)/dev ## ruff, mypy --strict, the import rules, bandit
 	$(BIN)/ruff check .

@@ -150,7 +150,7 @@ def today(ctx: Loyalty, merchant: Merchant) -> Today:
             places=tuple(work.reports.places_of_day(since, until)),
             people=tuple(work.reports.people_of_day(since, until)),
             latest=tuple(_said(one) for one in latest),
-            behind=_behind(work),
+            behind=behind_now(work),
             steps=_steps(work),
         )
 
@@ -259,7 +259,8 @@ def _said(line: MovementLine) -> Said:
     return Said(line=line, sentences=tuple(words))
 
 
-def _behind(work: UnitOfWork) -> tuple[Behind, ...]:
+def behind_now(work: UnitOfWork) -> tuple[Behind, ...]:
+    """Phones that do not show the present and ought to by now."""
     # A phone that was told a moment ago is not behind; one that waits, is tried again or parked is.
     late = work.clock.now() - BEHIND_AFTER
     lines = [one for one in work.deliveries.behind() if one.parked or one.why or one.since <= late]

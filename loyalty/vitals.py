@@ -10,11 +10,15 @@ from datetime import datetime
 
 from loyalty.certificate_alarms import PassTypeLine, lines_of
 from loyalty.context import Loyalty
+from loyalty.delivery_health import lags_of
 from loyalty.phone_log import ComplaintGroup, group_lines
 from storage.breakers import Breakers, OpenBreaker
 from storage.devices import LOG_LINES_KEPT, Devices
+from storage.lag_counts import LagLine
 from storage.lagging import ChannelLag, channel_lags
 from storage.merchants import Merchant
+from storage.reconciled import Reconciled, last_reconciled
+from storage.reminders import Unfetched, unfetched
 from storage.unit_of_work import UnitOfWork, open_work
 
 
@@ -26,6 +30,8 @@ class Vitals:
     pass_types: tuple[PassTypeLine, ...]
     requests: int
     lags: tuple[ChannelLag, ...]
+    took: tuple[LagLine, ...]
+    unfetched: Unfetched
     breakers: tuple[OpenBreaker, ...]
     complaints: tuple[ComplaintGroup, ...]
     cards: int
@@ -33,10 +39,14 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """The installation; `worker_seen_at` is the last sign of life of any worker."""
+    """The installation; `worker_seen_at` is the last sign of life of any worker.
+
+    `reconciled` is what the last nightly look at the books found.
+    """
 
     now: datetime
     worker_seen_at: datetime | None
+    reconciled: Reconciled | None
     merchants: tuple[Vitals, ...]
 
 
@@ -45,11 +55,14 @@ def vitals(ctx: Loyalty) -> House:
     with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
         seen = work.reports.worker_seen_at()
         merchants = work.merchants.all()
+        reconciled = last_reconciled(work.scope)
     found = []
     for merchant in merchants:
         with open_work(ctx.database, merchant.id, clock=ctx.clock, writing=False) as work:
             found.append(_of(work, merchant))
-    return House(now=ctx.clock.now(), worker_seen_at=seen, merchants=tuple(found))
+    return House(
+        now=ctx.clock.now(), worker_seen_at=seen, reconciled=reconciled, merchants=tuple(found)
+    )
 
 
 def _of(work: UnitOfWork, merchant: Merchant) -> Vitals:
@@ -59,6 +72,8 @@ def _of(work: UnitOfWork, merchant: Merchant) -> Vitals:
         pass_types=tuple(lines_of(work)),
         requests=len(work.apple_keys.requests()),
         lags=tuple(channel_lags(work.scope)),
+        took=lags_of(work),
+        unfetched=unfetched(work.scope),
         breakers=tuple(Breakers(work.scope).all()),
         complaints=tuple(group_lines(lines)),
         cards=work.passes.count(),

@@ -113,6 +113,12 @@ class MassChanges:
         ).first()
         return None if row is None else record_of(MassChange, row)
 
+    def has(self, change_id: int) -> bool:
+        """Whether the merchant has it, over or not."""
+        table = tables.mass_change
+        query = self._scope.select(table, table.c.id).where(table.c.id == change_id)
+        return self._scope.execute(query).first() is not None
+
     def pause(self, change_id: int) -> bool:
         """Move no further cards for now; False when it is not under way."""
         return self._set(change_id, self._is_open(), paused_at=self._scope.clock.now())

@@ -120,6 +120,50 @@ def _deliveries(house: House) -> Iterator[Metric]:
             if line.oldest_at is not None:
                 lag.add_metric(names, max(0.0, (house.now - line.oldest_at).total_seconds()))
     yield from (waiting, parked, lag)
+    yield from _took(house.merchants)
+    yield from _checked(house)
+
+
+def _took(merchants: tuple[Vitals, ...]) -> Iterator[Metric]:
+    names = ["merchant", "channel", "step", "kind"]
+    took = GaugeMetricFamily(
+        "regulars_delivery_took_seconds",
+        "From commit until phones were told or had fetched, over the last 24 hours.",
+        labels=[*names, "quantile"],
+    )
+    counted = GaugeMetricFamily(
+        "regulars_delivery_took_count", "Changes measured in the last 24 hours.", labels=names
+    )
+    for one in merchants:
+        for line in one.took:
+            kind = "mass" if line.mass else "scan"
+            labels = [one.merchant.slug, line.channel.value, line.step.value, kind]
+            counted.add_metric(labels, line.count)
+            quantiles = {"0.5": line.p50_ms, "0.95": line.p95_ms, "0.99": line.p99_ms}
+            for quantile, value_ms in quantiles.items():
+                took.add_metric([*labels, quantile], value_ms / 1000)
+    yield from (took, counted)
+
+
+def _checked(house: House) -> Iterator[Metric]:
+    unfetched = GaugeMetricFamily(
+        "regulars_phones_unfetched",
+        "Phones that were told over an hour ago and did not fetch, up to 1000.",
+        labels=["merchant"],
+    )
+    for one in house.merchants:
+        unfetched.add_metric([one.merchant.slug], one.unfetched.phones)
+    yield unfetched
+    difference = GaugeMetricFamily(
+        "regulars_reconcile_difference", "What the last nightly look at the books had to mend."
+    )
+    looked = GaugeMetricFamily(
+        "regulars_reconcile_timestamp_seconds", "When the books were last compared."
+    )
+    if house.reconciled is not None:
+        difference.add_metric([], house.reconciled.difference)
+        looked.add_metric([], house.reconciled.at.timestamp())
+    yield from (difference, looked)
 
 
 def _others(merchants: tuple[Vitals, ...]) -> Iterator[Metric]:

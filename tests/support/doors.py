@@ -28,8 +28,9 @@ from loyalty.programmes import read_programme
 from loyalty.rewards import add_reward
 from loyalty.staff import add_staff
 from loyalty.tills import add_till
+from storage.mass_changes import MassChanges
 from storage.tables import metadata
-from storage.unit_of_work import open_work
+from storage.unit_of_work import UnitOfWork, open_work, run_work
 from tests.support.console import a_manager, an_owner
 from tests.support.house import PUBLIC_URL, Browser, House, a_house, an_app, at_the_till
 from web.till.session import NAME as TILL_COOKIE
@@ -161,6 +162,8 @@ class Town:
                 ctx, merchant_id, location_id=house.location_id, name="Spare", actor=SYSTEM
             ),
             "member_id": member.member_id,
+            "change_id": _change_of_many_cards(house),
+            "message_id": _a_message(house),
             "account_id": 1,
             "person_id": 1,
             "request_id": request_certificate(ctx, merchant_id, actor=SYSTEM).id,
@@ -176,6 +179,27 @@ class Town:
             "rest": "nowhere",
             "old_path": "loyalty/passes",
         }
+
+
+def _change_of_many_cards(house: House) -> int:
+    def action(work: UnitOfWork) -> int:
+        work.deliveries.bump_programme(house.programme_id, reason="design")
+        return MassChanges(work.scope).lines()[0].id
+
+    return run_work(house.ctx.database, house.merchant_id, action, clock=house.clock)
+
+
+def _a_message(house: House) -> int:
+    from common.actor import SYSTEM
+    from loyalty.messages import NewMessage, send_message
+    from storage.segments import Segment, SegmentKind
+
+    new = NewMessage(
+        programme_id=house.programme_id,
+        segment=Segment(kind=SegmentKind.ALL),
+        texts={"en": "Hello"},
+    )
+    return send_message(house.ctx, house.merchant_id, new, actor=SYSTEM)
 
 
 def _spare_branch(house: House) -> int:

@@ -29,6 +29,7 @@ from regulars.installation import (
     write_sandbox_addresses,
 )
 from regulars.locks import alone
+from regulars.nights import start_nights
 from regulars.sandbox_process import SandboxProcess, start_sandbox
 from regulars.settings import PREFIX, Settings
 from regulars.supervisor import Part, Supervisor, end_with_parent, only_one
@@ -198,6 +199,7 @@ def worker(desk: Desk, *, with_parent: bool) -> None:
     _stop_on_signals(stop)
     if with_parent:
         end_with_parent(stop.set)
+    start_nights(installation.loyalty, stop)
     run_worker(
         installation.delivery,
         database=installation.database,

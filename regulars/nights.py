@@ -1,0 +1,73 @@
+"""What a worker does for each shop soon after its own midnight: end what is over.
+
+One worker of all takes a shop's night; one that dies half way leaves whole slices done and the
+rest to the next night, or to `regulars rules expire`. Kept out of delivery, which knows no rules.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from loyalty.context import Loyalty
+from loyalty.expire import expire
+from storage.night import take_night
+from storage.unit_of_work import open_work, run_work
+
+LOOK_EVERY_S: Final = 300.0
+AFTER_MIDNIGHT: Final = timedelta(minutes=5)
+DAY: Final = timedelta(days=1)
+
+_log = logging.getLogger("regulars.nights")
+
+
+def start_nights(ctx: Loyalty, stop: threading.Event) -> threading.Thread:
+    """Look every five minutes whose night has come, until told to stop."""
+    thread = threading.Thread(target=_run, args=(ctx, stop), name="nights", daemon=True)
+    thread.start()
+    return thread
+
+
+def _run(ctx: Loyalty, stop: threading.Event) -> None:
+    while not stop.wait(LOOK_EVERY_S):
+        try:
+            keep_nights(ctx)
+        except Exception:  # noqa: BLE001 - the loop's edge: the next look is in five minutes
+            _log.exception("nights.failed")
+
+
+def keep_nights(ctx: Loyalty) -> int:
+    """Do every shop's night that is due and nobody took; returns how many were done."""
+    done = 0
+    for merchant_id, time_zone in _shops(ctx):
+        starts = night_starts(time_zone, ctx.clock.now())
+        taken = run_work(
+            ctx.database,
+            None,
+            lambda work, name=f"expiry {merchant_id}", at=starts: take_night(
+                work.scope, name, starts=at
+            ),
+            clock=ctx.clock,
+        )
+        if taken:
+            result = expire(ctx, merchant_id)
+            _log.info(
+                "nights.expired",
+                extra={"merchant": merchant_id, "lots": result.lots, "cards": result.accounts},
+            )
+            done += 1
+    return done
+
+
+def night_starts(time_zone: str, now: datetime) -> timedelta:
+    """How long after midnight UTC a shop's night begins, on that day's clock."""
+    offset = now.astimezone(ZoneInfo(time_zone)).utcoffset() or timedelta()
+    return (AFTER_MIDNIGHT - offset) % DAY
+
+
+def _shops(ctx: Loyalty) -> list[tuple[int, str]]:
+    with open_work(ctx.database, None, clock=ctx.clock, writing=False) as work:
+        return [(one.id, one.time_zone) for one in work.merchants.all()]

@@ -47,7 +47,10 @@ class CardId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCard:
-    """Everything the card page draws; `token` is the link's, in its normal form."""
+    """Everything the card page draws; `token` is the link's, in its normal form.
+
+    `message` is what the shop says on the card now, empty for nothing.
+    """
 
     token: str
     merchant_id: int
@@ -61,6 +64,7 @@ class OpenCard:
     view: CardView
     state: CardState
     wallets: Wallets
+    message: str = ""
 
 
 def find_card(ctx: Loyalty, token: str) -> CardId:
@@ -107,6 +111,7 @@ def open_card(ctx: Loyalty, token: str) -> OpenCard:
         view=card_view(face.design, face.content),
         state=card_state(ctx, merchant.id, member.id),
         wallets=wallets,
+        message=face.content.message,
     )
 
 

@@ -14,6 +14,7 @@ from werkzeug.http import http_date
 
 from common.errors import DeliveryError, InvalidInput, NotFound, TooMany, Unavailable, WalletError
 from common.i18n import gettext as _
+from loyalty.message_choice import choose_messages, wants_messages
 from loyalty.new_card_code import (
     NoAddress,
     masked_address,
@@ -27,7 +28,7 @@ from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
 from web.codes import code_drawing
 from web.errors import answer, wants_json
-from web.forms import Form, shown, text
+from web.forms import Form, flag, shown, text
 from web.languages import choose
 from web.security import address
 from web.services import services
@@ -123,6 +124,16 @@ def new_card(token: str) -> ResponseReturnValue:
     return redirect(url_for(".show", token=fresh), 303)
 
 
+@blueprint.post("/m/<token>/messages")
+def messages(token: str) -> ResponseReturnValue:
+    """Switch the shop's messages on this card off, or on again."""
+    ctx = services().loyalty
+    card = find_card(ctx, token)
+    throttle(SAVE_CARD, card.pass_id)
+    choose_messages(ctx, card, wanted=flag("wanted"))
+    return redirect(url_for(".show", token=token), 303)
+
+
 @blueprint.get("/m/again/<token>")
 def again(token: str) -> ResponseReturnValue:
     """The button that brings the same card to this phone; looking changes nothing."""
@@ -188,4 +199,7 @@ def _page(card: OpenCard, *, trouble: str = "") -> str:
         buttons=wallet_buttons(card.token, card.wallets, sandbox=card.sandbox),
         code=code,
         trouble=trouble,
+        wants_messages=wants_messages(
+            services().loyalty, find_card(services().loyalty, card.token)
+        ),
     )

@@ -62,6 +62,7 @@ ROWS: dict[str, Row] = {
     "card.code_page": OWN_CARD,
     "card.mail_code": OWN_CARD,  # no mail server in this town: it says so
     "card.new_card": OWN_CARD,  # with a wrong code it says so
+    "card.messages": OWN_CARD,
     "card.again": Row(roles=NOBODY),  # the link of a new phone is another token
     "card.spend_again": Row(roles=NOBODY),
     "till.home": OPEN,
@@ -163,6 +164,15 @@ ROWS: dict[str, Row] = {
     "console.member_new_phone": CONSOLE_PAGE,
     "console.erase": OWNERS_PAGE,
     "console.member_lost_card": Row(roles=CONSOLE, form={"generation": "1"}),
+    "console.mails": CONSOLE_PAGE,
+    "console.replay": CONSOLE_PAGE,
+    "console.messages": CONSOLE_PAGE,
+    "console.new_message": CONSOLE_PAGE,
+    "console.check_one_message": CONSOLE_PAGE,
+    "console.send_one_message": CONSOLE_PAGE,
+    "console.message": CONSOLE_PAGE,
+    "console.stop_one_message": CONSOLE_PAGE,
+    "console.withdraw_one_message": CONSOLE_PAGE,
     "console.movements": CONSOLE_PAGE,
     "console.changes": CONSOLE_PAGE,
     "console.branches": CONSOLE_PAGE,
@@ -218,6 +228,8 @@ MERCHANTS_IDS = frozenset(
         "till_id",
         "member_id",
         "request_id",
+        "change_id",
+        "message_id",
     }
 )
 # "Not you": to the sign-in page, or Apple's and HTTP's own refusals.

@@ -16,7 +16,8 @@ from web.sessions import signed_in
 def setup() -> ResponseReturnValue:
     """The facts, and the command that mends each."""
     who = signed_in()
-    return page("setup.html", facts=set_up(services().loyalty, who.merchant))
+    ctx = services().loyalty
+    return page("setup.html", facts=set_up(ctx, who.merchant), sends_mail=ctx.settings.sends_mail)
 
 
 @blueprint.get("/set-up/phones")

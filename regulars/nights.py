@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from loyalty.context import Loyalty
 from loyalty.expire import expire
 from storage.night import take_night
-from storage.unit_of_work import open_work, run_work
+from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 LOOK_EVERY_S: Final = 300.0
 AFTER_MIDNIGHT: Final = timedelta(minutes=5)
@@ -41,25 +41,23 @@ def _run(ctx: Loyalty, stop: threading.Event) -> None:
 
 def keep_nights(ctx: Loyalty) -> int:
     """Do every shop's night that is due and nobody took; returns how many were done."""
-    done = 0
-    for merchant_id, time_zone in _shops(ctx):
-        starts = night_starts(time_zone, ctx.clock.now())
-        taken = run_work(
-            ctx.database,
-            None,
-            lambda work, name=f"expiry {merchant_id}", at=starts: take_night(
-                work.scope, name, starts=at
-            ),
-            clock=ctx.clock,
-        )
-        if taken:
-            result = expire(ctx, merchant_id)
-            _log.info(
-                "nights.expired",
-                extra={"merchant": merchant_id, "lots": result.lots, "cards": result.accounts},
-            )
-            done += 1
-    return done
+    return sum(_keep_night(ctx, merchant_id, zone) for merchant_id, zone in _shops(ctx))
+
+
+def _keep_night(ctx: Loyalty, merchant_id: int, time_zone: str) -> bool:
+    starts = night_starts(time_zone, ctx.clock.now())
+
+    def take(work: UnitOfWork) -> bool:
+        return take_night(work.scope, f"expiry {merchant_id}", starts=starts)
+
+    if not run_work(ctx.database, None, take, clock=ctx.clock):
+        return False
+    result = expire(ctx, merchant_id)
+    _log.info(
+        "nights.expired",
+        extra={"merchant": merchant_id, "lots": result.lots, "cards": result.accounts},
+    )
+    return True
 
 
 def night_starts(time_zone: str, now: datetime) -> timedelta:

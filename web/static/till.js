@@ -24,7 +24,8 @@ function openScanner() {
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-act]")) return;
     event.preventDefault();
-    act(event.target.action, freshBody(event.target), event.target);
+    const by = event.submitter;
+    act(by?.hasAttribute("formaction") ? by.formAction : event.target.action, freshBody(event.target, by), by?.name ? by : event.target);
   });
   stage.addEventListener("click", (event) => {
     if (!event.target.closest(`a[href="${stage.dataset.home}"]`)) return;
@@ -46,13 +47,17 @@ function find(code) {
   act(findForm.action, body, findForm);
 }
 
-function freshBody(form) {
+function freshBody(form, by) {
   const body = new URLSearchParams(new FormData(form));
-  if (body.has("key")) {
-    // One key per intent: another try of the same form is the same intent until it is answered.
-    form.dataset.key ||= newKey();
-    body.set("key", form.dataset.key);
+  if (by?.name) body.set(by.name, by.value);
+  if (body.has("key") && !body.has("choice")) {
+    // One key per intent: another try of the same form is the same intent until it is answered. A
+    // form with several buttons has an intent for each; staff's answer to a question is none of its own.
+    const intent = by?.name ? by : form;
+    intent.dataset.key ||= newKey();
+    body.set("key", intent.dataset.key);
   }
+  if (by?.hasAttribute("data-plain")) body.delete("key"); // it only looks
   return body;
 }
 
@@ -102,6 +107,7 @@ function answered(response, answer, form) {
 
 function show(answer) {
   stage.innerHTML = answer.html;
+  openCounters();
   main.classList.add("has-card");
   findForm.elements.code.value = "";
   play(answer.tone);
@@ -136,6 +142,22 @@ function unanswered(action, body, form) {
   note.querySelector(body.has("key") ? "[data-looked-up]" : "[data-kept]").remove();
   stage.replaceChildren(note);
   main.classList.add("has-card");
+}
+
+// Pieces are counted with a thumb; without this script they are typed.
+function openCounters() {
+  for (const count of stage.querySelectorAll(".count")) {
+    const input = count.querySelector("[data-count]");
+    for (const [sign, step] of [["[data-less]", -1], ["[data-more]", 1]]) {
+      const button = count.querySelector(sign);
+      if (!button) continue;
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        const value = Math.min(99, Math.max(0, (Number.parseInt(input.value, 10) || 0) + step));
+        input.value = value || "";
+      });
+    }
+  }
 }
 
 function clearStage() {

@@ -1,12 +1,13 @@
 """The till door: a paired device at the counter, opened by a PIN.
 
-`door` has the blueprint and everything before the first scan; `counter` what happens to a card;
+`door` has the blueprint and everything before the first scan; `counter` what happens to a card,
+`sale` what is taken off a sale and collected for it, `refunds` what comes back;
 `handover` brings a card to another phone or replaces a lost one; `pins` lets staff choose a PIN.
 """
 
 from __future__ import annotations
 
-from web.till import counter, handover, pins
+from web.till import counter, handover, pins, refunds, sale
 from web.till.door import blueprint
 
-__all__ = ["blueprint", "counter", "handover", "pins"]
+__all__ = ["blueprint", "counter", "handover", "pins", "refunds", "sale"]

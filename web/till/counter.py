@@ -10,14 +10,8 @@ the card's code or a manager's PIN. Staff undo only their own last movement with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
-
-from flask import Response, jsonify, make_response, render_template, request
+from flask import request
 from flask.typing import ResponseReturnValue
-from flask_babel import format_timedelta
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
@@ -26,35 +20,18 @@ from loyalty.balance import CardState, card_state
 from loyalty.earn import EarnRequest, earn
 from loyalty.find_member import FoundBy, FoundMember, find_members
 from loyalty.redeem import RedeemRequest, redeem
-from loyalty.results import OperationResult
-from loyalty.reverse import OWN_UNDO_WINDOW, ReverseRequest, reverse
+from loyalty.reverse import ReverseRequest, reverse
 from loyalty.rotating_code import UnknownCard
+from loyalty.rule_card import rule_card
 from loyalty.staff_session import TillSession, approve_by_manager
-from loyalty.tokens import new_token
-from web.errors import answer, wants_json
-from web.forms import Form, refused, secret, shown, text, whole
+from web.forms import secret, text, whole
 from web.services import services
 from web.throttle import TILL_MISS, TILL_NAME, throttle
 from web.till.door import blueprint
 from web.till.handles import make_handle, open_handle
+from web.till.panel import fragment, row_id, sent_key, show, show_refused, show_result
+from web.till.sale import after_redeeming, collect, sent_sale
 from web.till.session import open_till
-
-ID_DIGITS_MAX: Final = 19
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """A card on the till's screen.
-
-    `undo_id` is a movement that may still be undone, `last_used` says in words when it moved last.
-    """
-
-    found: FoundMember
-    handle: str
-    state: CardState
-    undo_id: int | None
-    last_used: str
-    new_key: str
 
 
 @blueprint.post("/till/find")
@@ -63,7 +40,7 @@ def find() -> ResponseReturnValue:
     till = open_till()
     handle = request.form.get("card", "")
     if handle:
-        return _show(till, open_handle(till, handle))
+        return show(till, open_handle(till, handle))
     typed = text("code")
     try:
         found = find_members(services().loyalty, till.merchant_id, typed)
@@ -74,24 +51,27 @@ def find() -> ResponseReturnValue:
         throttle(TILL_NAME, till.till_id)
     if len(found) > 1:
         entries = [(one, make_handle(till, one)) for one in found]
-        return _answer(
+        return fragment(
             till, "till/several.html", tone="ask", facts={"count": len(found)}, entries=entries
         )
-    return _show(till, found[0])
+    return show(till, found[0])
 
 
 @blueprint.post("/till/earn")
 def earn_now() -> ResponseReturnValue:
     """Collect for a sale, or for a visit."""
     till = open_till()
+    ctx = services().loyalty
     found = open_handle(till, request.form.get("card", ""))
-    state = card_state(services().loyalty, till.merchant_id, found.member_id)
+    card = rule_card(ctx, till.merchant_id, found.member_id)
+    if card is not None:
+        return collect(till, found)
+    state = card_state(ctx, till.merchant_id, found.member_id)
     try:
-        request_ = _earn_request(till, found, state)
-        result = earn(services().loyalty, till.merchant_id, request_)
+        result = earn(ctx, till.merchant_id, _earn_request(till, found, state))
     except InvalidInput as error:
-        return _show_refused(till, found, error)
-    return _show_result(till, found, result)
+        return show_refused(till, found, error)
+    return show_result(till, found, result)
 
 
 @blueprint.post("/till/redeem")
@@ -102,19 +82,27 @@ def redeem_now() -> ResponseReturnValue:
     found = open_handle(till, request.form.get("card", ""))
     actor = till.actor()
     try:
-        reward_id = _row_id("reward")
+        reward_id = row_id("reward")
         if not found.may_redeem:
             actor = approve_by_manager(ctx, till, _manager_pin(), member_id=found.member_id)
     except InvalidInput as error:
-        return _show_refused(till, found, error)
-    result = redeem(
-        ctx,
-        till.merchant_id,
-        RedeemRequest(
-            member_id=found.member_id, reward_id=reward_id, actor=actor, idempotency_key=_key()
-        ),
-    )
-    return _show_result(till, found, result)
+        return show_refused(till, found, error)
+    try:
+        sale = sent_sale(till, found.member_id)
+        result = redeem(
+            ctx,
+            till.merchant_id,
+            RedeemRequest(
+                member_id=found.member_id,
+                reward_id=reward_id,
+                actor=actor,
+                idempotency_key=sent_key(str(reward_id) if sale.amount_minor else ""),
+                sale=sale.at_hand(),
+            ),
+        )
+    except InvalidInput as error:
+        return show_refused(till, found, error)
+    return after_redeeming(till, found, result, sale)
 
 
 @blueprint.post("/till/undo")
@@ -126,13 +114,13 @@ def undo_now() -> ResponseReturnValue:
         services().loyalty,
         till.merchant_id,
         ReverseRequest(
-            operation_id=_row_id("operation"),
+            operation_id=row_id("operation"),
             actor=till.actor(),
-            idempotency_key=_key(),
+            idempotency_key=sent_key(),
             own_recent_only=not till.is_manager,
         ),
     )
-    return _show_result(till, found, result)
+    return show_result(till, found, result)
 
 
 def _earn_request(till: TillSession, found: FoundMember, state: CardState) -> EarnRequest:
@@ -146,13 +134,8 @@ def _earn_request(till: TillSession, found: FoundMember, state: CardState) -> Ea
         amount_minor=amount_minor,
         visits=visits,
         actor=till.actor(),
-        idempotency_key=_key(),
+        idempotency_key=sent_key(),
     )
-
-
-def _key() -> str:
-    # One merchant's tills share the space of keys; the page makes 128 random bits.
-    return f"till:{text('key')}" if text("key") else ""
 
 
 def _manager_pin() -> str:
@@ -162,115 +145,3 @@ def _manager_pin() -> str:
             _("Scan the card to redeem, or let a manager type their PIN."), field="manager_pin"
         )
     return pin
-
-
-def _row_id(field: str) -> int:
-    value = text(field)
-    if not (value.isascii() and value.isdigit() and len(value) < ID_DIGITS_MAX):
-        raise InvalidInput(_("Scan the card again."), field=field)
-    return int(value)
-
-
-def _show(
-    till: TillSession, found: FoundMember, *, form: Form | None = None, status: int = 200
-) -> Response:
-    panel = _panel(till, found)
-    return _answer(
-        till,
-        "till/member.html",
-        tone="ask",
-        facts=_facts(panel),
-        status=status,
-        panel=panel,
-        form=form or shown(),
-    )
-
-
-def _show_refused(till: TillSession, found: FoundMember, error: InvalidInput) -> Response:
-    if wants_json():
-        return answer(error)
-    values = {"amount": request.form.get("amount", "")}
-    form = Form(values=values, errors=refused(error).errors)
-    return _show(till, found, form=form, status=error.status)
-
-
-def _show_result(till: TillSession, found: FoundMember, result: OperationResult) -> Response:
-    panel = _panel(till, found, just_done=result)
-    return _answer(
-        till,
-        "till/done.html",
-        tone="good",
-        facts={
-            **_facts(panel),
-            "operation": str(result.operation_id),
-            "kind": result.kind,
-            "units": result.units,
-            "balance": result.balance,
-            "sentences": list(result.sentences),
-            "replayed": result.replayed,
-        },
-        panel=panel,
-        form=shown(),
-        result=result,
-    )
-
-
-def _panel(
-    till: TillSession, found: FoundMember, *, just_done: OperationResult | None = None
-) -> Panel:
-    state = card_state(services().loyalty, till.merchant_id, found.member_id)
-    return Panel(
-        found=found,
-        handle=make_handle(till, found),
-        state=state,
-        undo_id=_undo_id(till, state, just_done),
-        last_used=_ago(found.last_used),
-        new_key=new_token(),
-    )
-
-
-def _undo_id(till: TillSession, state: CardState, just_done: OperationResult | None) -> int | None:
-    """The newest movement, when it is young and whoever stands here did it."""
-    if not state.history:
-        return None
-    last = state.history[0]
-    young = services().loyalty.clock.now() - last.created_at < OWN_UNDO_WINDOW
-    mine = just_done is None or just_done.operation_id == last.operation_id
-    own = last.staff_id == till.staff_id
-    return last.operation_id if last.reversible and young and mine and own else None
-
-
-def _ago(moment: datetime | None) -> str:
-    if moment is None:
-        return _("never used")
-    elapsed = services().loyalty.clock.now() - moment
-    if elapsed < timedelta(minutes=1):
-        return _("used just now")
-    words = format_timedelta(-elapsed, granularity="minute", add_direction=True)
-    return _("used %(when)s", when=words)
-
-
-def _facts(panel: Panel) -> dict[str, Any]:
-    return {
-        "unit": panel.state.unit,
-        "balance": panel.state.balance,
-        "by": panel.found.by,
-        "may_redeem": panel.found.may_redeem,
-        "rewards_due": [reward.name for reward in panel.state.rewards if reward.due],
-    }
-
-
-def _answer(
-    till: TillSession,
-    template: str,
-    *,
-    tone: str,
-    facts: Mapping[str, Any],
-    status: int = 200,
-    **values: Any,
-) -> Response:
-    """The fragment in a page, or in JSON with the facts beside it."""
-    values = {"till": till, "tone": tone, **values}
-    if wants_json():
-        return jsonify({"tone": tone, "html": render_template(template, **values), **facts})
-    return make_response(render_template("till/plain.html", fragment=template, **values), status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -48,3 +49,5 @@ class Loyalty:
     keyring: Keyring
     settings: LoyaltySettings
     google: GooglePort | None = None
+    after_erasure: Callable[[], None] | None = None
+    """Keeps outside the database that somebody was erased; called after the commit."""

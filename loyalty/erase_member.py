@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.actor import Actor
-from common.errors import NotFound
+from common.errors import NotFound, Unavailable
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
 from loyalty.new_card import BARCODE, CARD
@@ -38,13 +38,25 @@ def erase_member(ctx: Loyalty, merchant_id: int, member_id: int, *, actor: Actor
 
     Raises:
         NotFound: this merchant has no such member.
+        Unavailable: the member is erased, and the list of erasures could not be written.
     """
-    return run_work(
+    done = run_work(
         ctx.database,
         merchant_id,
         lambda work: _erase(work, member_id, actor=actor),
         clock=ctx.clock,
     )
+    if ctx.after_erasure is not None:
+        try:
+            ctx.after_erasure()
+        except OSError as error:
+            raise Unavailable(
+                _(
+                    "The member is erased. The list of erasures beside the data could not be written:"
+                )
+                + f" {error.strerror}."
+            ) from error
+    return done
 
 
 def member_of_number(ctx: Loyalty, merchant_id: int, number: str) -> int:
@@ -75,6 +87,8 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
         work.directory.remove_tokens(OLD_CODE, card.id)
         # Older cards bear the name too: void ones as well are told what they say now.
         work.passes.void(card.id)
+        # What was given up before must not keep a name in a wallet for ever.
+        work.deliveries.reopen_pass(card.id)
     work.audit.add(
         actor=actor, action="member.erase", subject_kind="member", subject_id=member_id, detail={}
     )

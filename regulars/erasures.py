@@ -1,34 +1,18 @@
-"""The list of erasures beside the data folder, so that an older backup brings nobody back.
+"""A restore erases again whoever is on the list of erasures, so that it brings nobody back.
 
-Lines of JSON in `<data>.erasures`: merchant's id, member's id, when. It names nobody. Not done
-here: erasing (loyalty).
-
-Rules: the database says who was erased, and the file is brought up to it after each erasure and
-before each backup; a restore reads it and erases again. Take it along when the machine changes.
+Not done here: erasing (loyalty), the list itself (erasure_list.py).
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from common.actor import SYSTEM
-from common.errors import ConfigurationError, NotFound
+from common.errors import NotFound
 from loyalty.erase_member import erase_member
-from loyalty.merchants import list_merchants
+from regulars.erasure_list import bring_up, list_path, listed
 from regulars.installation import Installation, open_installation
 from regulars.settings import Settings
-from storage.unit_of_work import open_work
-
-Pair = tuple[int, int]
-
-
-def list_path(settings: Settings) -> Path:
-    """Where the list lies."""
-    return settings.data.with_name(settings.data.name + ".erasures")
 
 
 def note_erasures(installation: Installation) -> None:
@@ -37,16 +21,7 @@ def note_erasures(installation: Installation) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path = list_path(installation.settings)
-    missing = [pair for pair in _stored(installation) if pair not in set(_listed(path))]
-    if not missing:
-        return
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "a", encoding="utf-8") as file:
-        for merchant_id, member_id in missing:
-            file.write(json.dumps({"merchant": merchant_id, "member": member_id}) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    bring_up(installation.settings, installation.loyalty)
 
 
 def erase_again(settings: Settings) -> int:
@@ -55,7 +30,7 @@ def erase_again(settings: Settings) -> int:
     Raises:
         ConfigurationError: the list is damaged, so that it is not known who was erased.
     """
-    pairs = list(_listed(list_path(settings)))
+    pairs = list(listed(list_path(settings)))
     if not pairs:
         return 0
     ctx = open_installation(settings).loyalty
@@ -67,26 +42,3 @@ def _erased(ctx: Any, merchant_id: int, member_id: int) -> bool:
         return not erase_member(ctx, merchant_id, member_id, actor=SYSTEM).again
     except NotFound:
         return False  # joined after this backup was made
-
-
-def _stored(installation: Installation) -> Iterator[Pair]:
-    ctx = installation.loyalty
-    for merchant in list_merchants(ctx):
-        with open_work(ctx.database, merchant.id, clock=ctx.clock, writing=False) as work:
-            yield from ((merchant.id, member_id) for member_id in work.members.erased())
-
-
-def _listed(path: Path) -> Iterator[Pair]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = json.loads(line)
-            yield int(entry["merchant"]), int(entry["member"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError(
-                f"Line {number} of {path} cannot be read. Mend or remove that line: it is the list "
-                "of who must stay erased."
-            ) from error

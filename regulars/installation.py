@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from delivery.google_client import GoogleClient
 from delivery.mail_settings import MailSettings, read_mail_settings
 from delivery.settings import DeliverySettings
 from loyalty.context import Loyalty, LoyaltySettings
+from regulars.erasure_list import bring_up
 from regulars.inspection import trusted_roots
 from regulars.settings import Settings
 from signing.keyring import Keyring, create_keyring, keyring_from_text, load_keyring
@@ -122,8 +123,10 @@ def _assemble(
         settings=_loyalty_settings(settings),
         google=GoogleClient(delivery, database=database, keyring=keyring, clock=clock),
     )
+    # The list looks at the database alone, so the context before it will do.
+    noted = replace(loyalty, after_erasure=lambda: bring_up(settings, loyalty))
     return Installation(
-        settings=settings, database=database, keyring=keyring, loyalty=loyalty, delivery=delivery
+        settings=settings, database=database, keyring=keyring, loyalty=noted, delivery=delivery
     )
 
 

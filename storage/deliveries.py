@@ -215,6 +215,16 @@ class Deliveries:
         self.wake()
         return int(opened.rowcount)
 
+    def reopen_pass(self, pass_id: int) -> int:
+        """Open the parked rows of one card, due now; returns how many."""
+        table = tables.delivery
+        opened = self._scope.execute(
+            self._scope.update(table)
+            .where(table.c.state == "parked", table.c.pass_id == pass_id)
+            .values(state="open", attempts=0, due_at=self._scope.clock.now())
+        )
+        return int(opened.rowcount)
+
     def let_flow(self, wallet: str) -> None:
         """A mended credential of `apple` or `google`: what it held up is sent now."""
         Breakers(self._scope).close(wallet)

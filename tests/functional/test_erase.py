@@ -49,6 +49,23 @@ def test_the_card_at_google_is_blanked_expired_and_unlinked(world: World) -> Non
     assert "Adaline" not in json.dumps(left)
 
 
+def test_a_card_that_was_given_up_at_google_forgets_too(world: World) -> None:
+    card = world.join("Adaline Lovelace")
+    save(world, card)
+    world.start_worker()
+    world.settled()
+    world.sandbox.faults(google={"status": 400, "reason": "badRequest", "count": 50})
+    world.spend(card, 700)
+    parked = "select 1 from delivery where state = 'parked' and channel = 'google_object'"
+    world.wait_until(lambda: world._rows(parked))
+    world.sandbox.faults(google=None)
+
+    erase(world, card)
+
+    world.wait_until(lambda: google_object(world, card.serial_number)["state"] == "EXPIRED")
+    assert "Adaline" not in json.dumps(google_object(world, card.serial_number))
+
+
 def test_the_card_of_an_earlier_generation_forgets_too(world: World) -> None:
     card = world.join("Adaline Lovelace")
     save(world, card)

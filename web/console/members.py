@@ -5,10 +5,13 @@ from __future__ import annotations
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from common.i18n import gettext as _
+from loyalty.erase_member import erase_member
+from loyalty.google_holdings import held_cards
 from loyalty.overview import PAGE, QUERY_MAX, member_page
 from loyalty.overview import members as find_members
 from web.console.activity import before
-from web.console.door import blueprint, page
+from web.console.door import blueprint, done, page
 from web.services import services
 from web.sessions import signed_in
 
@@ -26,5 +29,19 @@ def members() -> ResponseReturnValue:
 @blueprint.get("/members/<id:member_id>")
 def member(member_id: int) -> ResponseReturnValue:
     """One member: balance, movements with reasons, passes and phones."""
+    who, ctx = signed_in(), services().loyalty
+    return page(
+        "member.html",
+        found=member_page(ctx, who.merchant_id, member_id),
+        held=held_cards(ctx, who.merchant_id, member_id),
+        may_erase=who.is_owner,
+    )
+
+
+@blueprint.post("/members/<id:member_id>/erase")
+def erase(member_id: int) -> ResponseReturnValue:
+    """Forget the person; the books keep movements that name nobody."""
     who = signed_in()
-    return page("member.html", found=member_page(services().loyalty, who.merchant_id, member_id))
+    who.require_owner()
+    erase_member(services().loyalty, who.merchant_id, member_id, actor=who.actor())
+    return done(_("The member is erased. Phones follow in a moment."), "members")

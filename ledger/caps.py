@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from common.errors import LimitReached
+from common.errors import InvalidInput, LimitReached
 from common.i18n import current_language, ngettext
 from common.i18n import gettext as _
 from common.money import format_money
 from ledger.activity import Activity
 from ledger.evaluation import CapHit
+from ledger.limits import LIMITS, check_visits
 from ledger.member_state import MemberState
-from ledger.programme_terms import LimitKind, LimitRule, ProgrammeTerms
+from ledger.programme_terms import ItemRule, LimitKind, LimitRule, ProgrammeTerms, VisitRule
 
 
 def check_limits(terms: ProgrammeTerms, state: MemberState, activity: Activity) -> None:
     """Refuse a scan that comes too often, too soon or for too much.
 
     Raises:
+        InvalidInput: stamps of a kind this card does not give; `field` is `taps`.
         LimitReached: `limit` is the kind of the limit; the sentence is for staff.
     """
+    _check_taps(terms, activity)
     for limit in terms.limits:
         match limit.kind:
             case LimitKind.SALE_MAX if activity.gross_minor > limit.most:
@@ -28,6 +31,18 @@ def check_limits(terms: ProgrammeTerms, state: MemberState, activity: Activity) 
                 raise _earns_per_day(limit)
             case LimitKind.MINUTES_BETWEEN if _too_soon(limit, state, activity):
                 raise _minutes_between(limit)
+
+
+def _check_taps(terms: ProgrammeTerms, activity: Activity) -> None:
+    """Without a limit of the terms, a scan gives no more stamps than a slip of the thumb costs."""
+    by_tap = {rule.unit for rule in terms.rules if isinstance(rule, VisitRule | ItemRule)}
+    if not set(activity.taps) <= by_tap:
+        raise InvalidInput(_("This card gives no such stamp."), field="taps")
+    limited = {limit.unit for limit in terms.limits if limit.kind is LimitKind.UNITS_PER_SCAN}
+    by_visit = {rule.unit for rule in terms.rules if isinstance(rule, VisitRule)}
+    for unit in by_tap - limited:
+        visits = activity.visits if unit in by_visit else None
+        check_visits(activity.taps.get(unit, visits or 0), LIMITS)
 
 
 def _too_soon(limit: LimitRule, state: MemberState, activity: Activity) -> bool:

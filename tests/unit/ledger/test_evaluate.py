@@ -626,6 +626,7 @@ def test_a_full_balance_takes_no_more() -> None:
         ({"gross_minor": 10, "tax_minor": 5, "tip_minor": 6}, "amount"),
         ({"visits": -1}, "visits"),
         ({"visits": 101}, "visits"),
+        ({"taps": {"gold": 1}}, "taps"),
         ({"taps": {"points": -1}}, "taps"),
         ({"taps": {"points": "1"}}, "taps"),
         ({"lines": (Line(quantity=-1),)}, "lines.0.quantity"),
@@ -640,6 +641,21 @@ def test_numbers_no_sale_can_have_are_refused(parts: dict[str, Any], field: str)
         evaluate(terms_of(simple()), MemberState(), visit(**parts), NOON)
 
     assert caught.value.field == field
+
+
+def test_a_scan_gives_few_stamps_unless_the_terms_say_more() -> None:
+    def stamps(activity: Any, **parts: Any) -> int:
+        terms = terms_of(simple(STAMP, units=STAMPS, **parts))
+        return units_of(evaluate(terms, MemberState(), activity, NOON), "stamps")
+
+    limit = {"kind": "units_per_scan", "unit": "stamps", "most": 9}
+    assert stamps(visit(visits=5)) == 5
+    assert stamps(visit(taps={"stamps": 5})) == 5
+    assert stamps(visit(visits=12), limits=[limit]) == 9
+    for activity in (visit(visits=6), visit(taps={"stamps": 6})):
+        with pytest.raises(LimitReached) as caught:
+            stamps(activity)
+        assert caught.value.limit == "stamps_per_scan"
 
 
 def test_more_than_a_million_millions_is_refused() -> None:

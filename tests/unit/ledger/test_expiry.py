@@ -154,7 +154,7 @@ def test_a_pause_moves_the_end_of_a_pack(pauses: tuple[Pause, ...], last_day: da
 
 def test_a_pause_before_the_pack_was_bought_is_not_its_own() -> None:
     pack = lot(10, at=NOON, expires_at=day_start(date(2026, 12, 11), VIENNA))
-    before = Pause(first_day=date(2026, 11, 1), last_day=date(2026, 11, 23))
+    before = Pause(first_day=date(2026, 11, 1), last_day=date(2026, 11, 20))
     half = Pause(first_day=date(2026, 11, 1), last_day=date(2026, 11, 25))
 
     assert effective([pack], last_active_at=None, zone=VIENNA, pauses=[before]) == (pack,)
@@ -167,6 +167,7 @@ def test_an_expiry_takes_what_is_over_once() -> None:
         lot(5, number=1, expires_at=NOON),
         lot(7, number=2, expires_at=NOON - timedelta(days=9), amount=10),
         lot(0, number=3, expires_at=NOON - timedelta(days=9), amount=10),
+        lot(1, number=6, expires_at=NOON, amount=10),
         lot(9, number=4, expires_at=NOON + timedelta(microseconds=1)),
         lot(9, number=5),
     ]
@@ -174,9 +175,9 @@ def test_an_expiry_takes_what_is_over_once() -> None:
     lapse = plan_expire("points", lots, NOON)
 
     assert lapse is not None
-    assert (lapse.unit, lapse.units) == ("points", 12)
-    assert [(part.lot_id, part.amount) for part in lapse.allocations] == [(1, 5), (2, 7)]
-    assert plan_expire("points", lots[2:], NOON) is None
+    assert (lapse.unit, lapse.units) == ("points", 13)
+    assert [(part.lot_id, part.amount) for part in lapse.allocations] == [(1, 5), (2, 7), (6, 1)]
+    assert plan_expire("points", [lots[2], *lots[4:]], NOON) is None
 
 
 @given(

@@ -315,6 +315,10 @@ def test_restored_units_are_there_before_the_sale_is_taken_back() -> None:
         (Refund(paid_minor=1, lines=(item("cake", 0, item="pie"),)), "lines.0.quantity"),
         (Refund(paid_minor=1, lines=(item("cake", -1, item="cake"),)), "lines.0.net"),
         (Refund(paid_minor=1, lines=(Line(quantity=0),) * 501), "lines"),
+        (
+            Refund(paid_minor=1, lines=(item("cake", 1, item="cake", quantity=1.5),)),
+            "lines.0.quantity",
+        ),
     ],
 )
 def test_more_than_was_sold_cannot_come_back(refund: Refund, field: str) -> None:
@@ -342,6 +346,60 @@ def test_earlier_refunds_count() -> None:
             0, Refund(paid_minor=600, lines=(item("cake", 600, item="cake", quantity=2),)), NOON
         )
     assert card.gives_back(0, money(1900), NOON).whole
+
+
+def test_exactly_what_is_left_can_come_back() -> None:
+    card = book()
+    card.buys(sale(2500, lines=(item("cake", 900, item="cake", quantity=3),)), NOON)
+    two = item("cake", 600, item="cake", quantity=2)
+    one = item("cake", 300, item="cake")
+
+    card.gives_back(0, Refund(paid_minor=600, lines=(two,)), NOON)
+    card.gives_back(0, Refund(paid_minor=300, lines=(one,)), NOON)
+
+    assert card.sales[0].before.lines[0].quantity == 3
+    assert card.holdings["points"].balance == 1
+
+
+def test_an_item_may_come_back_for_no_money() -> None:
+    coffee = {"kind": "item", "code": "coffee", "unit": "points"}
+    card = book(coffee)
+    card.buys(sale(500, lines=(item("coffee", 500, item="cup"),)), NOON)
+
+    plan = card.gives_back(0, Refund(lines=(item("coffee", 500, item="cup"),)), NOON)
+
+    assert (took(plan), plan.whole) == ((1, 1, 0, 0), False)
+
+
+def test_a_line_goes_with_its_own_tax() -> None:
+    bought = sale(
+        1200,
+        tax_minor=200,
+        lines=(item("cake", 600, item="cake", tax_minor=150), item("tea", 400, tax_minor=50)),
+    )
+
+    back = Refund(paid_minor=750, lines=(item("cake", 600, item="cake", tax_minor=150),))
+    left = remainder(bought, back)
+
+    assert (left.gross_minor, left.tax_minor) == (450, 50)
+    assert [line.category for line in left.lines] == ["tea"]
+
+
+def test_part_of_a_line_stays_with_what_it_cost() -> None:
+    bought = sale(900, lines=(item("cake", 900, item="cake", quantity=3, tax_minor=0),))
+
+    left = remainder(bought, Refund(paid_minor=300, lines=(item("cake", 300, item="cake"),)))
+
+    assert [(line.quantity, line.net_minor) for line in left.lines] == [(2, 600)]
+
+
+def test_a_discount_on_the_whole_sale_lets_a_line_cost_more_than_came_back() -> None:
+    bought = sale(1000, discount_minor=500, lines=(item("cake", 900, item="cake"),))
+
+    left = remainder(bought, Refund(paid_minor=300, lines=(item("cake", 900, item="cake"),)))
+
+    assert (paid(left), left.discount_minor) == (200, 500)
+    assert left.lines == ()
 
 
 def test_a_basis_that_is_none_is_refused() -> None:

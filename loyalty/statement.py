@@ -150,7 +150,9 @@ def _statement(
         for moved in numbers.moved(programme_id, since=start, until=end)
     ]
     over, debts = numbers.over(programme_id, until=end), numbers.debts(programme_id)
-    worths = _worths(work, programme_id, programme.unit)
+    worths = unit_worths(
+        work, programme_id, programme.unit, terms=work.programmes.terms(programme_id)
+    )
     out = numbers.out(programme_id, until=end, zone=zone)
     return Statement(
         programme_name=programme.name,
@@ -203,9 +205,10 @@ def _line(moved: Moved) -> Given:
     return zero
 
 
-def _worths(work: UnitOfWork, programme_id: int, first_unit: str) -> dict[str, Worth]:
+def unit_worths(
+    work: UnitOfWork, programme_id: int, first_unit: str, *, terms: AnyTerms
+) -> dict[str, Worth]:
     """What each unit is worth: money itself, what it pays, or the dearest reward it buys."""
-    terms: AnyTerms = work.programmes.terms(programme_id)
     found: dict[str, list[Worth]] = {}
     for reward in work.programmes.rewards(programme_id, active_only=True):
         worth = _reward_worth(reward, first_unit)

@@ -108,6 +108,9 @@ def tier_at(
             return TierStanding(code=code, total=total, falls_on=falls_on, falls_to=course.code())
         if day < date.max:
             course.move(day, changes[day])
+        if course.code() != code:
+            # Without grace it falls with the very day that takes something out of the window.
+            return TierStanding(code=code, total=total, falls_on=day, falls_to=course.code())
     return TierStanding(code=code, total=total)
 
 

@@ -371,6 +371,36 @@ def test_an_item_may_come_back_for_no_money() -> None:
     assert (took(plan), plan.whole) == ((1, 1, 0, 0), False)
 
 
+def test_two_lines_of_one_item_are_counted_together() -> None:
+    cup = item("coffee", 300, item="cup")
+    bought = sale(600, lines=(cup, cup))
+    card = book()
+    card.buys(bought, NOON)
+
+    one = remainder(bought, Refund(paid_minor=300, lines=(cup,)))
+
+    assert [line.net_minor for line in one.lines] == [300]
+    assert remainder(bought, Refund(paid_minor=599, lines=(cup, cup))).lines == ()
+    with pytest.raises(InvalidInput) as caught:
+        card.gives_back(0, Refund(paid_minor=600, lines=(cup, cup, cup)), NOON)
+    assert caught.value.field == "lines.2.quantity"
+
+
+def test_the_total_of_the_tiers_shrinks_with_what_counted() -> None:
+    levels = [{"code": "gold", "name": "Gold", "threshold": 10}]
+    changes = []
+    for tiers in (
+        None,
+        {"levels": levels},
+        {"levels": levels, "basis": "units", "unit": "points"},
+    ):
+        card = book(tiers=tiers)
+        card.buys(sale(2500), NOON)
+        changes.append(card.gives_back(0, money(600), NOON).tier_change)
+
+    assert changes == [0, -600, -1]
+
+
 def test_a_line_goes_with_its_own_tax() -> None:
     bought = sale(
         1200,

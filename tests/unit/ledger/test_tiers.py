@@ -113,6 +113,36 @@ def test_the_first_fall_is_told_with_its_day() -> None:
     assert (standing.falls_on, standing.falls_to) == (on(40), "silver")
 
 
+def test_a_fall_without_grace_is_told_too() -> None:
+    sharp = tiers(window=TierWindow.DAYS, days=30)
+
+    standing = tier_at(sharp, [(on(0), 250), (on(20), 100)], day_start(on(25), VIENNA), VIENNA)
+
+    assert (standing.falls_on, standing.falls_to) == (on(30), "silver")
+
+
+@given(
+    history=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 320)), max_size=8),
+    day=st.integers(0, 60),
+    grace=st.integers(0, 9),
+)
+def test_the_fall_that_is_told_is_the_one_that_comes(
+    history: list[tuple[int, int]], day: int, grace: int
+) -> None:
+    terms = tiers(window=TierWindow.DAYS, days=20, grace_days=grace)
+    past = [(when, sum_) for when, sum_ in history if when <= day]
+    moments = [(on(when), sum_) for when, sum_ in past]
+
+    standing = tier_at(terms, moments, day_start(on(day), VIENNA), VIENNA)
+
+    later = [at(terms, past, day + step) for step in range(80)]
+    falls = next((step for step, code in enumerate(later) if code != later[0]), None)
+    if falls is None:
+        assert (standing.falls_on, standing.falls_to) == (None, "")
+    else:
+        assert (standing.falls_on, standing.falls_to) == (on(day + falls), later[falls])
+
+
 def test_a_tier_that_stays_names_no_fall() -> None:
     standing = tier_at(tiers(), [(on(0), 100)], day_start(on(5), VIENNA), VIENNA)
 

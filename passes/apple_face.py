@@ -25,7 +25,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from common.i18n import gettext as _
 from common.i18n import use_language
-from passes import wording
+from passes import rule_texts, wording
 from passes.apple_options import PassStyle
 from passes.content import Content
 from passes.design import Design, Texts, Upload
@@ -179,6 +179,8 @@ def _values(content: Content, frames: Mapping[str, Frame]) -> dict[str, FaceFiel
         "member_number": content.member_number,
         "card_link": content.card_link,
     }
+    if content.rule_lines is not None:
+        texts |= _of_rules(content)
     found = {
         key: FaceField(frames[key], text)
         for key, text in texts.items()
@@ -189,6 +191,16 @@ def _values(content: Content, frames: Mapping[str, Frame]) -> dict[str, FaceFiel
     if content.member_since is not None:
         found["member_since"] = FaceField(frames["member_since"], content.member_since)
     return found
+
+
+def _of_rules(content: Content) -> dict[str, str]:
+    """What a card of many rules has beside the rest: two values in front, the others behind."""
+    beside = rule_texts.second_unit(content)
+    behind = {
+        f"{key}_text": wording.lines(lines) for key, lines in rule_texts.rule_texts(content).items()
+    }
+    front = {"tier": rule_texts.tier_value(content), "second": beside.words if beside else ""}
+    return front | behind
 
 
 def _balance(content: Content, frame: Frame) -> FaceField:
@@ -224,6 +236,12 @@ def _frames(texts: Texts, language: str) -> Mapping[str, Frame]:
             Frame("member_number", _("Member number"), detectors=NOTHING_TO_TAP),
             Frame("member_since", _("Member since")),
             Frame("card_link", _("Your card"), detectors=LINK),
+            Frame("tier", _("Tier")),
+            Frame("second", _("Also")),
+            *(
+                Frame(f"{key}_text", rule_texts.heading(key), detectors=NOTHING_TO_TAP)
+                for key in rule_texts.KEYS
+            ),
         )
     return MappingProxyType({frame.key: frame for frame in plain})
 
@@ -250,19 +268,20 @@ _CARD: Final[Mapping[Zone, Sequence[str]]] = {
     Zone.HEADER: ("balance",),
     Zone.PRIMARY: ("stamps",),
     Zone.SECONDARY: ("reward",),
-    Zone.AUXILIARY: ("member",),
+    Zone.AUXILIARY: ("member", "tier", "second"),
 }
 # Drawn stamps fill the strip, where a primary value would stand over them.
 _DRAWN: Final[Mapping[Zone, Sequence[str]]] = {
     Zone.HEADER: ("balance",),
     Zone.SECONDARY: ("stamps", "reward"),
-    Zone.AUXILIARY: ("member",),
+    Zone.AUXILIARY: ("member", "tier"),
 }
 # A generic card has no strip: the name stands large beside the thumbnail.
 _PLAIN: Final[Mapping[Zone, Sequence[str]]] = {
     Zone.HEADER: ("balance",),
     Zone.PRIMARY: ("member",),
     Zone.SECONDARY: ("stamps", "reward"),
+    Zone.AUXILIARY: ("tier", "second"),
 }
 _ORDERS: Final[Mapping[tuple[PassStyle, bool], Mapping[Zone, Sequence[str]]]] = {
     (PassStyle.STORE_CARD, False): _CARD,
@@ -274,8 +293,13 @@ _ORDERS: Final[Mapping[tuple[PassStyle, bool], Mapping[Zone, Sequence[str]]]] = 
 }
 _BACK: Final = (
     "message",
+    "shared_text",
     "progress",
+    "units_text",
+    "tier_text",
+    "ways_text",
     "rewards",
+    "expiring_text",
     "rules",
     "history",
     "member_number",

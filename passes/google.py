@@ -38,6 +38,7 @@ from passes.google_parts import (
     picture_text,
     without_empty,
 )
+from passes.rule_texts import heading, rule_texts
 
 __all__ = [
     "GoogleIdentity",
@@ -222,14 +223,20 @@ def _constraints(options: GoogleOptions) -> Document:
 
 def _member_texts(spoken: Languages, content: Content) -> list[Document]:
     rewards = (wording.reward_text(line, content.unit) for line in content.rewards)
+    of_rules = rule_texts(content)
     texts: Sequence[tuple[str, Callable[[Any], str], str]] = (
         ("message", lambda _texts: _("News"), content.message),
         ("progress", lambda texts: texts.reward_label, content.progress),
         ("rewards", lambda _texts: _("Rewards"), _fitting(rewards)),
         ("rules", lambda _texts: _("How it works"), _fitting(content.rules)),
         ("history", lambda _texts: _("Last visits"), _fitting(content.history)),
+        *((key, _heading(key), _fitting(lines)) for key, lines in of_rules.items()),
     )
     return [_text_module(spoken, key, header, body) for key, header, body in texts if body.strip()]
+
+
+def _heading(key: str) -> Callable[[Any], str]:
+    return lambda _texts: heading(key)
 
 
 def _text_module(spoken: Languages, key: str, header: Callable[[Any], str], body: str) -> Document:

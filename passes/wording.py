@@ -12,6 +12,7 @@ from typing import Final
 from common.i18n import current_language, ngettext
 from common.i18n import gettext as _
 from passes.content import Content, RewardLine
+from passes.rule_texts import announced
 
 STAMPS: Final = "stamps"
 _CURRENCY_LETTERS: Final = 3
@@ -41,7 +42,7 @@ def cost_text(cost: int, unit: str) -> str:
 
 def reward_text(reward: RewardLine, unit: str) -> str:
     """A reward as a list shows it, saying whether it can be had now."""
-    values = {"reward": reward.name, "cost": cost_text(reward.cost, unit)}
+    values = {"reward": reward.name, "cost": reward.cost_words or cost_text(reward.cost, unit)}
     if reward.due:
         return _("%(reward)s: %(cost)s (ready for you)", **values)
     return _("%(reward)s: %(cost)s", **values)
@@ -69,6 +70,8 @@ def balance_change(content: Content) -> str:
     """What the lock screen says when the balance changed; Wallet puts the number at `%@`."""
     if is_money(content.unit):
         return _("You now have %@")
+    if content.rule_lines is not None:
+        return _("You now have %(units)s", units=announced(content))
     if content.unit == STAMPS:
         return ngettext("You now have %%@ stamp", "You now have %%@ stamps", content.balance)
     return ngettext("You now have %%@ point", "You now have %%@ points", content.balance)

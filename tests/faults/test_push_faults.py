@@ -44,6 +44,27 @@ def test_what_passes_by_itself_reaches_the_phone(world: World, fault: dict[str, 
     assert len(tried) <= 6
 
 
+def leased_cards(world: World) -> list[int]:
+    return [row["pass_id"] for row in world.deliveries() if row["lease"]]
+
+
+def test_a_push_that_hangs_holds_up_no_other_scan(world: World) -> None:
+    first = a_registered_card(world)
+    other = world.sandbox.create_phone("iphone")
+    second = world.join()
+    world.put_on_iphone(second, other)
+    world.start_worker(request_timeout_s=120.0)  # longer than this test waits for anything
+    after = world.sandbox.last_event()
+    world.sandbox.faults(apns={"kind": "hang", "count": 1})
+    world.spend(first, 700)
+    world.wait_until(lambda: leased_cards(world))
+
+    world.spend(second, 700)
+
+    world.sandbox.wait_for_kind("phone.notified", 30, after=after, phone=other)
+    world.wait_until(lambda: leased_cards(world) == [first.pass_id])
+
+
 def test_a_token_that_is_gone_ends_its_registration_and_no_other(world: World) -> None:
     card = a_registered_card(world)
     other = world.sandbox.create_phone("iphone")

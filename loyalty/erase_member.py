@@ -81,6 +81,8 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     work.rules.forget_member(member_id)
     work.directory.remove_tokens(CARD, member_id)
     work.sessions.drop_links("new_phone", member_id)
+    work.sessions.drop_links("new_card_code", member_id)
+    work.outbox.drop_member(member_id)
     cards = work.passes.of_member(member_id)
     for card in cards:
         work.directory.remove_tokens(BARCODE, card.id)

@@ -17,6 +17,7 @@ from regulars.commands import (
     ledger,
     members,
     migrate_engine,
+    outbox,
     setup,
     upgrade,
     wallets,
@@ -52,6 +53,7 @@ for module in (
     backup,
     upgrade,
     migrate_engine,
+    outbox,
 ):
     for command in module.COMMANDS:
         main.add_command(command)

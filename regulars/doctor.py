@@ -63,6 +63,7 @@ def _installation(installation: Installation) -> Iterator[Check]:
     yield _database(installation)
     yield _disk(installation)
     yield _address(installation)
+    yield _mail(installation)
     with open_work(
         installation.database, None, clock=installation.loyalty.clock, writing=False
     ) as work:
@@ -118,6 +119,19 @@ def _address(installation: Installation) -> Check:
         health=Health.WARNING,
         text=f"Cards call {address}: good for the sandbox, not for real phones.",
         mend="Set REGULARS_PUBLIC_URL to the https address that the internet sees, once.",
+    )
+
+
+def _mail(installation: Installation) -> Check:
+    mail = installation.delivery.mail
+    if mail is not None:
+        text = f"E-mails leave by {mail.host} as {mail.sender_address}."
+        return Check(name="mail", health=Health.OK, text=text)
+    return Check(
+        name="mail",
+        health=Health.OK,
+        text="No mail server is set up: no cards by mail, no codes, no alarms.",
+        mend="Set REGULARS_SMTP_URL and REGULARS_MAIL_FROM, then `regulars outbox check`.",
     )
 
 
@@ -177,7 +191,7 @@ def _certificate(installation: Installation, work: UnitOfWork, merchant: Merchan
     renew = "Make a new certificate for the same Pass Type ID and install it."
     if days < 0:
         return said(Health.FAULT, f"{text}: it has ended, nothing is signed or pushed.", renew)
-    if days <= CERTIFICATE_DAYS[1]:
+    if days <= CERTIFICATE_DAYS[-1]:
         health = Health.FAULT if days <= CERTIFICATE_DAYS[0] else Health.WARNING
         return said(health, f"{text}: {days} days are left.", renew)
     return said(Health.OK, f"{text}: {days} days are left.")

@@ -6,7 +6,9 @@ A fault names a server and what goes wrong there:
   `drop` (the connection is cut), `lose` (200, but no phone hears of it).
 - `google`: `status` (with `reason`, `message`, `retry_after`), `hang`, `drop` (cut before anything
   is done), `drop_after` (done, but the answer is lost), `half` (done, and half of the answer comes),
-  `slow` (done after `retry_after` seconds).
+  `slow` (done after `retry_after` seconds), `alter` (done, and the answer shows the members of
+  `message`, a JSON object, instead), `no_batch` (there is no batch address). `path` narrows a fault
+  to requests whose path contains it.
 - `callbacks`: `lose`, `double`, `forge` (a signature that does not fit).
 """
 
@@ -19,9 +21,10 @@ from typing import Any
 
 KINDS = {
     "apns": {"status", "goaway", "hang", "drop", "lose"},
-    "google": {"status", "hang", "drop", "drop_after", "half", "slow"},
+    "google": {"status", "hang", "drop", "drop_after", "half", "slow", "alter", "no_batch"},
     "callbacks": {"lose", "double", "forge"},
 }
+BATCH_PATH = "/batch"
 COUNT_MAX = 1_000_000
 SECONDS_DEFAULT = 600.0
 
@@ -35,6 +38,7 @@ class Fault:
     message: str = ""
     retry_after: int | None = None
     token: str = ""
+    path: str = ""
     ends_at: float = field(default=0.0)
 
 
@@ -59,11 +63,16 @@ class Faults:
                 if fault is not None:
                     self._faults[server] = fault
 
-    def take(self, server: str, *, token: str = "") -> Fault | None:
-        """Use up one occurrence of the server's fault, or None. `token` narrows a push fault."""
+    def take(self, server: str, *, token: str = "", path: str = "") -> Fault | None:
+        """Use up one occurrence of the server's fault, or None.
+
+        `token` narrows a push fault, `path` one of Google; a fault of the batch address waits there.
+        """
         with self._lock:
             fault = self._faults.get(server)
-            if fault is None or (fault.token and fault.token != token):
+            if fault is None or (fault.token and fault.token != token) or fault.path not in path:
+                return None
+            if (fault.kind == "no_batch") != (path == BATCH_PATH):
                 return None
             if time.monotonic() > fault.ends_at:
                 del self._faults[server]
@@ -110,7 +119,7 @@ def _fill(server: str, fault: Fault, facts: dict[str, Any]) -> None:
     if facts.get("retry_after") is not None:
         fault.retry_after = int(_number(server, facts, "retry_after", 0))
     facts.pop("retry_after", None)
-    for name in ("reason", "message", "token"):
+    for name in ("reason", "message", "token", "path"):
         setattr(fault, name, str(facts.pop(name, ""))[:500])
     if facts:
         raise BadFault(f"{server}: unknown {', '.join(sorted(facts))}")

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.events import EventLog
-from sandbox.faults import Fault, Faults
+from sandbox.faults import BATCH_PATH, Fault, Faults
 from sandbox.google_batch import answer_batch
 from sandbox.google_callbacks import Callbacks
 from sandbox.google_issuers import Issuers
@@ -25,7 +25,7 @@ RATE_PER_S = 20.0
 BURST = 24.0
 HANG_S = 60.0
 # Faults that let the work be done first.
-AFTER = {"drop_after", "half", "slow"}
+AFTER = {"drop_after", "half", "slow", "alter"}
 REASONS = {401: "authError", 403: "permissionDenied", 404: "resourceNotFound",
            409: "existingResource", 429: "rateLimitExceeded"}  # fmt: skip
 
@@ -73,7 +73,7 @@ class GoogleDoor:
         door.add_url_rule("/token", "token", self.token, methods=["POST"])
         door.add_url_rule("/gp/m/issuer/keys", "keys", self.keys)
         door.add_url_rule(f"{base}/jwt/validate", "validate", self.validate, methods=["POST"])
-        door.add_url_rule("/batch", "batch", answer_batch, methods=["POST"])
+        door.add_url_rule(BATCH_PATH, "batch", self.batch, methods=["POST"])
         self._add_issuer_rules(door, base)
         for path, kind in KINDS.items():
             one = f"{base}/{path}/<key>"
@@ -129,6 +129,12 @@ class GoogleDoor:
         answer.headers["Cache-Control"] = "public, max-age=3600"
         return answer
 
+    def batch(self) -> Response:
+        """Google's own libraries use it; the fault says what a place without one answers."""
+        if self._faults.take("google", path=BATCH_PATH) is not None:
+            return Response("Not Found", 404, mimetype="text/html")
+        return answer_batch()
+
     def validate(self) -> Response:
         return self._answered("jwt.validate", self._validate)
 
@@ -141,7 +147,7 @@ class GoogleDoor:
 
     def _answered(self, what: str, handler: Callable[[Account], Any]) -> Response:
         """Identify the caller, pace, apply a fault, run the handler, shape the answer."""
-        fault = self._faults.take("google")
+        fault = self._faults.take("google", path=request.path)
         try:
             if fault is not None and fault.kind not in AFTER:
                 return _faulty(fault)
@@ -249,6 +255,8 @@ def _spoilt(fault: Fault, answer: Response) -> Response:
     if fault.kind == "slow":
         time.sleep(min(fault.retry_after or 1, HANG_S))
         return answer
+    if fault.kind == "alter":
+        return jsonify(answer.get_json() | json.loads(fault.message or "{}"))
     data = answer.get_data()
     return _cut(data[: len(data) // 2], len(data)) if fault.kind == "half" else _cut()
 

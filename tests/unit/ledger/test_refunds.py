@@ -16,7 +16,7 @@ from ledger.programme_terms import GrantKind, SpentReward
 from ledger.reasons import sentences
 from ledger.refund_plan import Refund, RefundPlan, SpentOn
 from ledger.refunds import plan_refund
-from ledger.remainder import add, is_whole, paid, remainder
+from ledger.remainder import paid, remainder
 from tests.support.card_book import Book
 from tests.support.card_builders import NOON, item, sale, visit
 from tests.support.terms_documents import simple, terms_of
@@ -401,37 +401,6 @@ def test_the_total_of_the_tiers_shrinks_with_what_counted() -> None:
     assert changes == [0, -600, -1]
 
 
-def test_a_line_goes_with_its_own_tax() -> None:
-    bought = sale(
-        1200,
-        tax_minor=200,
-        lines=(item("cake", 600, item="cake", tax_minor=150), item("tea", 400, tax_minor=50)),
-    )
-
-    back = Refund(paid_minor=750, lines=(item("cake", 600, item="cake", tax_minor=150),))
-    left = remainder(bought, back)
-
-    assert (left.gross_minor, left.tax_minor) == (450, 50)
-    assert [line.category for line in left.lines] == ["tea"]
-
-
-def test_part_of_a_line_stays_with_what_it_cost() -> None:
-    bought = sale(900, lines=(item("cake", 900, item="cake", quantity=3, tax_minor=0),))
-
-    left = remainder(bought, Refund(paid_minor=300, lines=(item("cake", 300, item="cake"),)))
-
-    assert [(line.quantity, line.net_minor) for line in left.lines] == [(2, 600)]
-
-
-def test_a_discount_on_the_whole_sale_lets_a_line_cost_more_than_came_back() -> None:
-    bought = sale(1000, discount_minor=500, lines=(item("cake", 900, item="cake"),))
-
-    left = remainder(bought, Refund(paid_minor=300, lines=(item("cake", 900, item="cake"),)))
-
-    assert (paid(left), left.discount_minor) == (200, 500)
-    assert left.lines == ()
-
-
 def test_a_basis_that_is_none_is_refused() -> None:
     card = book()
     card.buys(sale(2500), NOON)
@@ -440,18 +409,6 @@ def test_a_basis_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInput) as caught:
         card.gives_back(0, money(1), NOON)
     assert caught.value.field == "basis"
-
-
-def test_tax_tip_and_discount_shrink_with_the_money() -> None:
-    bought = sale(1100, tax_minor=200, tip_minor=100, discount_minor=100, redeemed_minor=50)
-
-    left = remainder(bought, money(475))
-
-    assert paid(bought) == 950
-    assert (left.gross_minor, left.tax_minor, left.tip_minor) == (475 + 50 + 50, 100, 50)
-    assert (left.discount_minor, left.redeemed_minor) == (50, 50)
-    assert not is_whole(bought, money(949))
-    assert is_whole(bought, money(950))
 
 
 @given(
@@ -495,16 +452,3 @@ def test_many_refunds_in_any_order_end_like_one(
     assert len(set(ends)) == 1
     if left == 0:
         assert ends[0] == (0, 0)
-
-
-def test_refunds_add_up_by_item() -> None:
-    one = Refund(paid_minor=5, lines=(item("a", 1, item="x"), item("b", 2, item="y")))
-    two = Refund(paid_minor=7, lines=(item("b", 3, item="y", quantity=4, tax_minor=1),))
-
-    both = add(one, two)
-
-    assert both.paid_minor == 12
-    assert [(line.item, line.quantity, line.net_minor, line.tax_minor) for line in both.lines] == [
-        ("x", 1, 1, 0),
-        ("y", 5, 5, 1),
-    ]

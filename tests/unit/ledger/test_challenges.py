@@ -1,0 +1,93 @@
+"""Challenges and sets: windows, streaks, levels, what is beyond."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ledger.member_state import Progress
+from tests.support.card_builders import (
+    NOON,
+    Card,
+    item,
+    sale,
+    units_of,
+    visit,
+)
+from tests.support.terms_documents import simple, terms_of
+
+EURO = {"kind": "spend", "code": "base", "unit": "points", "spend_minor": 100, "units": 1}
+
+
+def challenge(**parts: Any) -> dict[str, Any]:
+    goals = parts.pop("goals", [2])
+    levels = [
+        {"goal": goal, "grant": {"kind": "units", "unit": "points", "amount": 100 * goal}}
+        for goal in goals
+    ]
+    return {"kind": "challenge", "code": "dare", "levels": levels, **parts}
+
+
+def course(document: dict[str, Any], days: list[int], **parts: Any) -> list[int]:
+    card = Card(terms_of(document))
+    return [
+        units_of(card.does(sale(100, at=NOON + timedelta(days=day), **parts))) - 1 for day in days
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "days", "given"),
+    [
+        ({}, [0, 1, 2, 3], [0, 200, 0, 0]),
+        ({"repeat": True}, [0, 1, 2, 3], [0, 200, 0, 200]),
+        ({"goals": [1, 3]}, [0, 1, 2, 3], [100, 0, 300, 0]),
+        ({"goals": [1, 3], "repeat": True}, [0, 1, 2, 3], [100, 0, 300, 100]),
+        ({"span": "week"}, [0, 5, 6, 7], [0, 200, 0, 200]),
+        ({"span": "month"}, [0, 7, 8, 9], [0, 0, 200, 0]),
+        ({"span": "day"}, [0, 1, 1, 1], [0, 0, 200, 0]),
+        ({"span": "days", "days": 3}, [0, 3, 5, 6], [0, 0, 200, 0]),
+        ({"span": "day", "streak": True, "goals": [3]}, [0, 1, 1, 2, 3], [0, 0, 0, 300, 0]),
+        ({"span": "month", "streak": True}, [0, 20, 50], [0, 200, 0]),
+        ({"min_sale_minor": 101}, [0, 1], [0, 0]),
+    ],
+)
+def test_challenges(parts: dict[str, Any], days: list[int], given: list[int]) -> None:
+    assert course(simple(EURO, challenge(**parts)), days) == given
+
+
+def test_a_sale_told_late_does_not_turn_a_challenge_back() -> None:
+    document = simple(EURO, challenge(span="week"))
+
+    assert course(document, [7, 0, 8]) == [0, 0, 200]
+    assert course(simple(EURO, challenge(span="day", streak=True)), [5, 3, 6]) == [0, 0, 200]
+
+
+def test_a_challenge_may_count_items_several_at_once() -> None:
+    dare = challenge(action="item", repeat=True, when={"match": {"categories": ["cake"]}})
+    lines = (item("cake", 50, quantity=5), item("tea", 50, quantity=9))
+
+    assert course(simple(EURO, dare), [0, 1], lines=lines) == [400, 600]
+
+
+def test_a_set_keeps_what_is_beyond_it() -> None:
+    kinds = ["a", "b"]
+    rules = [{"kind": "visit", "code": kind, "unit": kind} for kind in kinds]
+    prize = {
+        "kind": "set",
+        "code": "all",
+        "parts": [{"unit": "a", "need": 2}, {"unit": "b", "need": 1}],
+        "grant": {"kind": "units", "unit": "points", "amount": 10},
+    }
+    units = [{"code": kind, "kind": "stamps"} for kind in kinds]
+    units.append({"code": "points", "kind": "points"})
+    card = Card(terms_of(simple(*rules, prize, units=units)))
+
+    given = [
+        units_of(card.does(visit(taps=taps)))
+        for taps in ({"a": 3, "b": 0}, {"a": 0, "b": 1}, {"a": 3, "b": 2}, {"a": 1, "b": 0})
+    ]
+
+    assert given == [0, 10, 20, 0]
+    assert card.state.progress["all"] == Progress(times=3, parts={"a": 1, "b": 0})

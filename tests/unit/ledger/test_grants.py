@@ -1,0 +1,143 @@
+"""Bonuses and promises: made once, kept once, used only where they help."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.evaluate import evaluate
+from ledger.evaluation import WhyNot
+from ledger.member_state import MemberState, Promise
+from ledger.programme_terms import GrantKind
+from tests.support.card_builders import (
+    NOON,
+    Card,
+    sale,
+    units_of,
+)
+from tests.support.terms_documents import simple, terms_of
+
+EURO = {"kind": "spend", "code": "base", "unit": "points", "spend_minor": 100, "units": 1}
+
+
+def times(code: str, percent: int, unit: str = "points", **when: Any) -> dict[str, Any]:
+    return {"kind": "multiplier", "code": code, "unit": unit, "percent": percent, "when": when}
+
+
+def points(document: dict[str, Any], activity: Any = None, **state: Any) -> int:
+    answer = evaluate(terms_of(document), MemberState(**state), activity or sale(1000), NOON)
+    return units_of(answer)
+
+
+def promise(kind: GrantKind, amount: int, **parts: Any) -> Promise:
+    return Promise(
+        id=parts.pop("id", 1),
+        rule="back",
+        kind=kind,
+        amount=amount,
+        granted_at=NOON - timedelta(days=1),
+        terms_version=1,
+        unit="points",
+        **parts,
+    )
+
+
+def test_extra_points_promised_come_with_the_next_purchase_once() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "back",
+        "grant": {"kind": "add_next", "unit": "points", "amount": 5, "days": 7},
+    }
+    card = Card(terms_of(simple(EURO, bonus)))
+
+    given = [units_of(card.does(sale(100, at=NOON + timedelta(days=day)))) for day in (0, 3, 30)]
+
+    assert given == [1, 6, 1]
+    end = card.answers[0].promised[0].expires_at
+    assert end == datetime(2026, 12, 1, 23, tzinfo=UTC)
+
+
+def test_an_open_promise_of_a_rule_is_not_doubled() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "back",
+        "grant": {"kind": "percent_off_next", "amount": 10, "days": 7},
+    }
+    card = Card(terms_of(simple(EURO, bonus)))
+
+    first, second = card.does(sale(100)), card.does(sale(100))
+
+    assert (len(first.promised), len(second.promised)) == (1, 0)
+    assert second.rules_left_out[0].why is WhyNot.ALREADY_GIVEN
+
+
+def test_a_promised_multiplier_is_used_up_only_where_it_wins() -> None:
+    document = simple(EURO, times("all", 200))
+    low = promise(GrantKind.MULTIPLY_NEXT, 150)
+    high = promise(GrantKind.MULTIPLY_NEXT, 300, id=2)
+
+    kept = evaluate(terms_of(document), MemberState(promises=(low,)), sale(100), NOON)
+    used = evaluate(terms_of(document), MemberState(promises=(low, high)), sale(100), NOON)
+
+    assert (units_of(kept), kept.consumed) == (2, ())
+    assert (units_of(used), used.consumed) == (3, (2,))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"expires_at": NOON},
+        {"min_sale_minor": 101},
+    ],
+    ids=["over", "too small a sale"],
+)
+def test_a_promise_that_does_not_hold_stays(parts: dict[str, Any]) -> None:
+    state = MemberState(promises=(promise(GrantKind.ADD_NEXT, 5, **parts),))
+
+    answer = evaluate(terms_of(simple()), state, sale(100), NOON)
+
+    assert (units_of(answer), answer.consumed) == (1, ())
+
+
+def test_of_two_equal_promises_the_one_that_ends_first_is_used() -> None:
+    late = promise(GrantKind.MULTIPLY_NEXT, 200, id=1)
+    soon = promise(GrantKind.MULTIPLY_NEXT, 200, id=2, expires_at=NOON + timedelta(days=1))
+
+    answer = evaluate(terms_of(simple()), MemberState(promises=(late, soon)), sale(100), NOON)
+
+    assert answer.consumed == (2,)
+
+
+def test_a_bonus_given_once_is_not_given_again() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "once",
+        "once": True,
+        "floor": {"minor": 500},
+        "grant": {"kind": "units", "unit": "points", "amount": 50},
+    }
+    card = Card(terms_of(simple(EURO, bonus)))
+
+    given = [units_of(card.does(sale(minor))) for minor in (499, 500, 500)]
+
+    assert given == [4, 55, 5]
+
+
+def test_a_bonus_by_an_average_waits_until_there_is_one() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "more",
+        "floor": {"average": "shop", "percent": 105, "minor": 300},
+        "grant": {"kind": "units", "unit": "points", "amount": 50},
+    }
+    document = simple(EURO, bonus)
+    none = evaluate(terms_of(document), MemberState(), sale(9999), NOON)
+
+    assert none.rules_left_out[0].why is WhyNot.NO_AVERAGE
+    # 105 % of 2.90 is 3.045: the floor is rounded up to 3.05; and never below the fixed one.
+    assert points(document, sale(304), shop_average_minor=290) == 3
+    assert points(document, sale(305), shop_average_minor=290) == 53
+    assert points(document, sale(299), shop_average_minor=100) == 2
+    assert points(document, sale(300), shop_average_minor=100) == 53

@@ -1,0 +1,223 @@
+"""Rates: which multiplier wins, when a rule is on, what a visit or an item gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from ledger.activity import Line
+from ledger.evaluate import evaluate
+from ledger.evaluation import WhyNot
+from ledger.member_state import MemberState
+from tests.support.card_builders import (
+    NOON,
+    Card,
+    item,
+    sale,
+    units_of,
+    visit,
+)
+from tests.support.terms_documents import simple, terms_of
+
+EURO = {"kind": "spend", "code": "base", "unit": "points", "spend_minor": 100, "units": 1}
+STAMP = {"kind": "visit", "code": "stamp", "unit": "stamps"}
+STAMPS = [{"code": "stamps", "kind": "stamps"}]
+
+
+def times(code: str, percent: int, unit: str = "points", **when: Any) -> dict[str, Any]:
+    return {"kind": "multiplier", "code": code, "unit": unit, "percent": percent, "when": when}
+
+
+def points(document: dict[str, Any], activity: Any = None, **state: Any) -> int:
+    answer = evaluate(terms_of(document), MemberState(**state), activity or sale(1000), NOON)
+    return units_of(answer)
+
+
+def test_the_highest_multiplier_alone_counts_line_by_line() -> None:
+    document = simple(
+        EURO,
+        times("cake", 300, match={"categories": ["cake"]}),
+        times("tuesday", 200, weekdays=[2]),
+        times("own", 150, match={"own_brand": True}),
+    )
+    bought = sale(1000, lines=(item("cake", 300, own_brand=True), item("tea", 200)))
+
+    answer = evaluate(terms_of(document), MemberState(), bought, NOON)
+
+    # 3.00 three times, the other 7.00 twice.
+    assert units_of(answer) == 9 + 14
+    part = answer.credits[0].parts[0]
+    assert [(m.rule, m.percent, m.size) for m in part.multiplied] == [
+        ("cake", 300, 300),
+        ("tuesday", 200, 700),
+    ]
+    assert [(out.rule, out.why, out.by) for out in answer.rules_left_out] == [
+        ("own", WhyNot.BEATEN, "cake")
+    ]
+
+
+def test_a_discount_on_the_whole_sale_is_taken_from_what_is_worth_least() -> None:
+    document = simple(EURO, times("cake", 300, match={"categories": ["cake"]}))
+    bought = sale(1000, discount_minor=400, lines=(item("cake", 500), item("tea", 500)))
+
+    assert points(document, bought) == 15 + 1
+
+
+def test_less_than_a_cent_of_weight_is_dropped_once() -> None:
+    document = simple(EURO | {"spend_minor": 1}, times("all", 150))
+
+    assert points(document, sale(3)) == 4
+
+
+@pytest.mark.parametrize(
+    ("at", "on"),
+    [
+        ("2026-11-24T13:59:59+01:00", False),
+        ("2026-11-24T14:00:00+01:00", True),
+        ("2026-11-24T16:59:59+01:00", True),
+        ("2026-11-24T17:00:00+01:00", False),
+        ("2026-11-23T15:00:00+01:00", False),
+        ("2026-11-24T13:30:00+00:00", True),
+    ],
+)
+def test_hours_and_weekdays_are_the_shops_own(at: str, *, on: bool) -> None:
+    document = simple(EURO, times("tea", 200, weekdays=[2], from_minute=840, until_minute=1020))
+    bought = sale(100, at=datetime.fromisoformat(at))
+
+    assert points(document, bought) == (2 if on else 1)
+
+
+@pytest.mark.parametrize(
+    ("hour", "on"), [(21, False), (22, True), (23, True), (1, True), (2, False)]
+)
+def test_hours_may_pass_midnight(hour: int, *, on: bool) -> None:
+    document = simple(EURO, times("night", 200, from_minute=1320, until_minute=120))
+    bought = sale(100, at=datetime.fromisoformat(f"2026-11-24T{hour:02d}:00:00+01:00"))
+
+    assert points(document, bought) == (2 if on else 1)
+
+
+@pytest.mark.parametrize(
+    ("day", "on"),
+    [("2026-11-30", False), ("2026-12-01", True), ("2026-12-24", True), ("2026-12-25", False)],
+)
+def test_dates_include_both_ends(day: str, *, on: bool) -> None:
+    document = simple(EURO, times("advent", 200, first_day="2026-12-01", last_day="2026-12-24"))
+    bought = sale(100, at=datetime.fromisoformat(f"{day}T12:00:00+01:00"))
+
+    assert points(document, bought) == (2 if on else 1)
+
+
+def test_the_first_purchase_counts_double_and_a_tier_more() -> None:
+    tiers = {
+        "levels": [{"code": "gold", "name": "Gold", "threshold": 1, "percent": 150}],
+    }
+    document = simple(EURO, times("first", 200, first_purchase=True), tiers=tiers)
+
+    assert points(document) == 20
+    assert points(document, purchases=1) == 10
+    assert points(document, purchases=1, tier="gold") == 15
+    assert points(document, tier="gold") == 20
+
+
+def test_a_rule_for_a_tier_is_for_that_tier() -> None:
+    tiers = {"levels": [{"code": "gold", "name": "Gold", "threshold": 10**9}]}
+    document = simple(EURO, times("vip", 200, tiers=["gold"]), tiers=tiers)
+
+    assert points(document, tier="gold") == 20
+    assert points(document) == 10
+
+
+def test_the_sale_that_lifts_is_rated_under_the_tier_it_found() -> None:
+    tiers = {"levels": [{"code": "gold", "name": "Gold", "threshold": 1000, "percent": 200}]}
+    card = Card(terms_of(simple(EURO, tiers=tiers)))
+
+    lifted = card.does(sale(1000))
+    after = card.does(sale(1000))
+
+    assert (lifted.tier_before, lifted.tier_after, lifted.tier_total) == ("", "gold", 1000)
+    assert (units_of(lifted), units_of(after)) == (10, 20)
+
+
+def test_tiers_may_count_units() -> None:
+    tiers = {
+        "basis": "units",
+        "unit": "points",
+        "levels": [{"code": "gold", "name": "Gold", "threshold": 10}],
+    }
+    terms = terms_of(simple(EURO, tiers=tiers))
+
+    assert evaluate(terms, MemberState(), sale(999), NOON).tier_after == ""
+    assert evaluate(terms, MemberState(tier_total=1), sale(999), NOON).tier_after == "gold"
+
+
+@pytest.mark.parametrize(
+    ("rounding", "units"),
+    [("carry", (1, 2)), ("down", (1, 1)), ("nearest", (2, 2)), ("up", (2, 2))],
+)
+def test_rounding_of_what_makes_no_whole_unit(rounding: str, units: tuple[int, int]) -> None:
+    document = simple(units=[{"code": "points", "kind": "points", "rounding": rounding}])
+    card = Card(terms_of(document))
+
+    assert (units_of(card.does(sale(150))), units_of(card.does(sale(150)))) == units
+
+
+def test_cashback_is_exact_below_the_cent() -> None:
+    back = {"kind": "cashback", "code": "back", "unit": "EUR", "basis_points": 150}
+    card = Card(terms_of(simple(back, units=[{"code": "EUR", "kind": "cashback"}])))
+
+    given = [units_of(card.does(sale(33)), "EUR") for _sale in range(200)]
+
+    # 1.5 % of 66.00 is 0.99.
+    assert sum(given) == 99
+    assert card.state.holding("EUR").carry == 0
+
+
+def test_a_visit_is_a_stamp_and_staff_may_say_how_many() -> None:
+    document = simple(STAMP | {"min_sale_minor": 0}, units=STAMPS)
+    terms = terms_of(document)
+
+    def stamps(activity: Any) -> int:
+        return units_of(evaluate(terms, MemberState(), activity, NOON), "stamps")
+
+    assert stamps(visit()) == 1
+    assert stamps(visit(visits=3)) == 3
+    assert stamps(visit(visits=0)) == 0
+    assert stamps(visit(taps={"stamps": 2})) == 2
+    assert stamps(sale(100)) == 1
+    assert stamps(sale(0)) == 0
+    assert stamps(sale(100, lines=(Line(net_minor=100, gift_card=True),))) == 0
+
+
+def test_a_visit_below_the_least_amount_gives_no_stamp_and_says_so() -> None:
+    terms = terms_of(simple(STAMP | {"min_sale_minor": 500}, units=STAMPS))
+
+    answer = evaluate(terms, MemberState(), sale(499), NOON)
+
+    assert answer.credits == ()
+    assert [(out.rule, out.why) for out in answer.rules_left_out] == [
+        ("stamp", WhyNot.BELOW_MINIMUM)
+    ]
+
+
+def test_double_stamps_on_a_tuesday() -> None:
+    document = simple(STAMP, times("tuesday", 200, "stamps", weekdays=[2]), units=STAMPS)
+
+    answer = evaluate(terms_of(document), MemberState(), visit(), NOON)
+
+    assert units_of(answer, "stamps") == 2
+
+
+def test_taps_stand_in_place_of_lines() -> None:
+    rule = {
+        "kind": "item",
+        "code": "coffee",
+        "unit": "stamps",
+        "when": {"match": {"categories": ["coffee"]}},
+    }
+    terms = terms_of(simple(rule, units=STAMPS))
+    bought = sale(600, lines=(item("coffee", 600, quantity=2),), taps={"stamps": 1})
+
+    assert units_of(evaluate(terms, MemberState(), bought, NOON), "stamps") == 1

@@ -14,6 +14,8 @@ from werkzeug.http import http_date
 
 from common.errors import DeliveryError, InvalidInput, NotFound, TooMany, Unavailable, WalletError
 from common.i18n import gettext as _
+from ledger.explain import explain
+from loyalty.coming_rules import coming_rules
 from loyalty.message_choice import choose_messages, wants_messages
 from loyalty.new_card_code import (
     NoAddress,
@@ -25,6 +27,7 @@ from loyalty.new_phone import LinkSpent, check_new_phone_link, spend_new_phone_l
 from loyalty.open_card import CardId, DeadCard, OpenCard, agree_to_google, find_card, open_card
 from loyalty.posting import MerchantSuspended
 from loyalty.read_pass import apple_pass
+from loyalty.rule_card import rule_card
 from loyalty.save_to_google import google_save_link
 from web.codes import code_drawing
 from web.errors import answer, wants_json
@@ -193,11 +196,17 @@ def _page(card: OpenCard, *, trouble: str = "") -> str:
     choose(card.language, time_zone=card.time_zone)
     title = _("The code of your card, for the till")
     code = code_drawing(card.view.barcode, title=title) if card.view.barcode else ""
+    rules = rule_card(services().loyalty, card.merchant_id, card.member_id)
     return render_template(
         "card/card.html",
         card=card,
         buttons=wallet_buttons(card.token, card.wallets, sandbox=card.sandbox),
         code=code,
+        rules=rules,
+        explained=explain(rules.terms) if rules else (),
+        coming=coming_rules(services().loyalty, card.merchant_id, rules.programme_id)
+        if rules
+        else None,
         trouble=trouble,
         wants_messages=wants_messages(
             services().loyalty, find_card(services().loyalty, card.token)

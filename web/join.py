@@ -24,6 +24,7 @@ from common.clock import from_micros, to_micros
 from common.errors import InvalidInput, TooMany, WalletError
 from common.i18n import current_language
 from common.i18n import gettext as _
+from loyalty.coming_rules import coming_rules
 from loyalty.enrol import EnrolRequest, NotOpen
 from loyalty.join import Joined
 from loyalty.join import join as join_programme
@@ -142,6 +143,7 @@ def _form(page: JoinPage, form: Form) -> str:
         seal=_new_seal(page),
         trap=TRAP,
         asks_contact=contact,
+        coming=coming_rules(services().loyalty, page.merchant_id, page.programme_id),
         fill_time_ms=int(FILL_TIME_MIN.total_seconds() * 1000),
     )
 

@@ -19,7 +19,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from google.auth.transport.requests import AuthorizedSession
+from requests import ReadTimeout, Response
 
+from common.clock import Clock
 from delivery.outcomes import Answer, Outcome, google_outcome
 from delivery.retry import read_retry_after
 
@@ -42,7 +44,9 @@ class Call:
     body: Document | None = None
 
 
-def send(session: AuthorizedSession, api_url: str, call: Call, *, timeout_s: float) -> Answer:
+def send(
+    session: AuthorizedSession, api_url: str, call: Call, *, timeout_s: float, clock: Clock
+) -> Answer:
     """Send one request and judge its answer; connection errors are the caller's."""
     with session.request(  # type: ignore[no-untyped-call]
         call.method,
@@ -53,12 +57,17 @@ def send(session: AuthorizedSession, api_url: str, call: Call, *, timeout_s: flo
         allow_redirects=False,
         stream=True,
     ) as response:
-        data = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
+        data = _read_in_time(response, ANSWER_BYTES_MAX, timeout_s=timeout_s, clock=clock)
         return judged(response.status_code, data, response.headers.get("Retry-After"))
 
 
 def send_batch(
-    session: AuthorizedSession, api_url: str, calls: Sequence[Call], *, timeout_s: float
+    session: AuthorizedSession,
+    api_url: str,
+    calls: Sequence[Call],
+    *,
+    timeout_s: float,
+    clock: Clock,
 ) -> list[Answer] | None:
     """Send many requests as one, answers in their order; None where no batch is offered."""
     parts = urlsplit(api_url)
@@ -71,13 +80,32 @@ def send_batch(
         allow_redirects=False,
         stream=True,
     ) as response:
-        data = response.raw.read(ANSWER_BYTES_MAX * len(calls), decode_content=True)
+        data = _read_in_time(
+            response, ANSWER_BYTES_MAX * len(calls), timeout_s=timeout_s, clock=clock
+        )
         if response.status_code in {301, 302, 307, 308, 404, 405, 410, 501}:
             return None
         if response.status_code != _OK:
             retry_after = response.headers.get("Retry-After")
             return [judged(response.status_code, data, retry_after)] * len(calls)
         return _batch_answers(response.headers.get("Content-Type", ""), data, len(calls))
+
+
+def _read_in_time(response: Response, limit: int, *, timeout_s: float, clock: Clock) -> bytes:
+    """The answer's body up to `limit` bytes; one that only drips is given up.
+
+    The session's time-out is one for each piece: a byte a second would keep a thread for hours.
+    """
+    ends_s = clock.monotonic_s() + timeout_s
+    found = bytearray()
+    while len(found) < limit:
+        piece: bytes = response.raw.read1(limit - len(found), decode_content=True)
+        if not piece:
+            break
+        found += piece
+        if clock.monotonic_s() > ends_s:
+            raise ReadTimeout("the answer only drips")
+    return bytes(found)
 
 
 def judged(status: int, data: bytes, retry_after: str | None) -> Answer:

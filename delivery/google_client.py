@@ -166,7 +166,11 @@ class GoogleClient:
             cost=len(calls),
             timeout_s=timeout_s,
             how=lambda session: send_batch(
-                session, self._settings.google_api_url, calls, timeout_s=timeout_s
+                session,
+                self._settings.google_api_url,
+                calls,
+                timeout_s=timeout_s,
+                clock=self._clock,
             ),
         )
         if answers is None:
@@ -279,7 +283,7 @@ class GoogleClient:
             cost=1,
             timeout_s=timeout_s,
             how=lambda session: send(
-                session, self._settings.google_api_url, call, timeout_s=timeout_s
+                session, self._settings.google_api_url, call, timeout_s=timeout_s, clock=self._clock
             ),
         )
 

@@ -23,6 +23,7 @@ from passes.apple_options import (
     Action,
     ActionKind,
     AppleOptions,
+    CodeKind,
     Moment,
     PassStyle,
 )
@@ -34,6 +35,7 @@ ADVANCED: Final = (
     "expires_on",
     "languages",
     "style",
+    "code",
     "max_distance_m",
     "moments",
     "sharing",
@@ -76,6 +78,7 @@ def words_of(design: Design, *, zone: ZoneInfo) -> dict[str, str]:
         "expires_on": _day(design.expires_at, zone),
         "languages": ", ".join(sorted(design.translations)),
         "style": str(options.style),
+        "code": str(options.code),
         "max_distance_m": str(options.max_distance_m or ""),
         "moments": "\n".join(_moment_text(one, zone) for one in options.moments),
         "sharing": FORBIDDEN if options.sharing_prohibited else ALLOWED,
@@ -131,6 +134,7 @@ def _options(
     }
     readers: dict[str, Any] = {
         "style": lambda text: {"style": _choice(PassStyle, text, "style")},
+        "code": lambda text: {"code": _choice(CodeKind, text, "code")},
         "max_distance_m": lambda text: {"max_distance_m": _whole(text, "max_distance_m")},
         "moments": lambda text: {"moments": _moments(text, zone)},
         "sharing": lambda text: {"sharing_prohibited": text != ALLOWED},

@@ -22,13 +22,25 @@ from common.i18n import gettext as _
 from common.i18n import use_language
 from passes import wallet_model as model
 from passes.apple_face import AppleFace, FaceField, Fields, Frame, Money, Zone, apple_face
-from passes.apple_options import AppleOptions, PassStyle
+from passes.apple_options import AppleOptions, CodeKind, PassStyle
 from passes.content import Content, Place
 from passes.design import Design, ImageName, Texts
 
 # Apple's limit for what the reader gets over NFC.
 NFC_MESSAGE_BYTES_MAX: Final = 64
 _BARCODE: Final[dict[str, Any]] = model.Barcode("").json_dict()
+# The first that a phone can draw is shown, so the newest comes first and an old one last.
+_FORMATS: Final[dict[CodeKind, tuple[str, ...]]] = {
+    CodeKind.QR: ("PKBarcodeFormatQR",),
+    CodeKind.AZTEC: ("PKBarcodeFormatAztec", "PKBarcodeFormatQR"),
+    CodeKind.PDF417: ("PKBarcodeFormatPDF417", "PKBarcodeFormatQR"),
+    CodeKind.CODE_128: ("PKBarcodeFormatCode128", "PKBarcodeFormatQR"),
+    CodeKind.CODE_39: (
+        "PKBarcodeFormatCode39",
+        "PKBarcodeFormatCode128",
+        "PKBarcodeFormatQR",
+    ),
+}
 _POSTER: Final = "posterGeneric"
 # A poster has one header and up to four primary fields, and no others in front.
 _POSTER_HEADER: Final = 1
@@ -125,7 +137,9 @@ def _document(
     document.update(_validity(content))
     if face.barcode:
         code = {"message": face.barcode, "altText": face.barcode_text}
-        document["barcodes"] = [_BARCODE | code]
+        document["barcodes"] = [
+            _BARCODE | code | {"format": name} for name in _FORMATS[design.apple.code]
+        ]
         if identity.nfc and design.apple.nfc_public_key:
             document["nfc"] = _nfc(design.apple, face.barcode)
     return document

@@ -43,6 +43,16 @@ class PassStyle(StrEnum):
     GENERIC = "generic"
 
 
+class CodeKind(StrEnum):
+    """How the card's code is drawn; a QR code stands behind each for what cannot draw it."""
+
+    QR = "qr"
+    AZTEC = "aztec"
+    PDF417 = "pdf417"
+    CODE_128 = "code128"
+    CODE_39 = "code39"  # iOS 27; older phones draw Code 128
+
+
 class ActionKind(StrEnum):
     """Buttons under the card from iOS 27 on; the value is Apple's."""
 
@@ -81,6 +91,7 @@ class AppleOptions:
     """
 
     style: PassStyle = PassStyle.STORE_CARD
+    code: CodeKind = CodeKind.QR
     max_distance_m: int = 0
     moments: tuple[Moment, ...] = ()
     sharing_prohibited: bool = True
@@ -117,6 +128,8 @@ def options_to_document(options: AppleOptions) -> dict[str, Any]:
         "actions": [[str(one.kind), one.url] for one in options.actions],
         "nfc_public_key": options.nfc_public_key,
         "user_info": options.user_info,
+        # Left out while it is the ordinary one: the faces of cards from before stay what they were.
+        **({} if options.code is CodeKind.QR else {"code": str(options.code)}),
     }
 
 
@@ -125,6 +138,7 @@ def options_from_document(document: Mapping[str, Any]) -> AppleOptions:
     plain = {name: document[name] for name in _PLAIN if name in document}
     return AppleOptions(
         style=PassStyle(document.get("style", PassStyle.STORE_CARD)),
+        code=CodeKind(document.get("code", CodeKind.QR)),
         moments=tuple(
             Moment(
                 start=datetime.fromisoformat(start),

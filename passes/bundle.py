@@ -28,6 +28,9 @@ PASS: Final = "pass.json"  # noqa: S105 - a file name
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "signature"
 MIME_TYPE: Final = "application/vnd.apple.pkpass"
+BUNDLES_MIME_TYPE: Final = "application/vnd.apple.pkpasses"
+PASSES_MAX: Final = 10
+PASSES_BYTES_MAX: Final = 150 * 1024 * 1024
 # iOS fetches the whole file at every update; this is a stop, not an aim.
 BUNDLE_BYTES_MAX: Final = 5 * 1024 * 1024
 _GOOGLE_PREFIX: Final = "google-"
@@ -129,6 +132,23 @@ def build_bundle(
     at = len(packed.body) + len(body)
     end = _END.pack(b"PK\x05\x06", 0, 0, count, count, listed, at, 0)
     return b"".join((packed.body, body, packed.directory, directory, end))
+
+
+def build_bundles(passes: Mapping[str, bytes]) -> bytes:
+    """Several passes in one .pkpasses file, which Wallet offers to add at once.
+
+    Args:
+        passes: .pkpass files by serial number, at most `PASSES_MAX`.
+
+    Raises:
+        ValueError: there is none, there are too many, or they are too large together.
+    """
+    if not 0 < len(passes) <= PASSES_MAX or sum(map(len, passes.values())) > PASSES_BYTES_MAX:
+        raise ValueError(f"a .pkpasses file holds 1 to {PASSES_MAX} passes")
+    members = [_member(f"{name}.pkpass".encode(), data) for name, data in sorted(passes.items())]
+    body, directory = _laid_out(members, offset=0)
+    end = _END.pack(b"PK\x05\x06", 0, 0, len(members), len(members), len(directory), len(body), 0)
+    return b"".join((body, directory, end))
 
 
 def manifest_bytes(document: Mapping[str, Any], packed: PackedFiles) -> bytes:

@@ -14,9 +14,11 @@ from common.clock import SystemClock
 from common.errors import InvalidInput, WalletError
 from loyalty.context import Loyalty
 from loyalty.enrol import EnrolRequest, enrol
+from loyalty.erase_member import member_of_number
 from loyalty.programmes import list_programmes
 from loyalty.read_pass import apple_pass
 from loyalty.save_to_google import google_save_link
+from passes.bundle import PASSES_MAX, build_bundles
 from passes.findings import Severity
 from passes.inspect_pass import FILE_BYTES_MAX
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
@@ -88,6 +90,32 @@ def issue(
     desk.console.show(facts, *lines)
 
 
+@click.command("passes")
+@click.argument("file", type=_FILE)
+@click.argument("members", nargs=-1, required=True)
+@merchant_option
+@framed
+def passes(desk: Desk, file: Path, members: tuple[str, ...], *, merchant: str | None) -> None:
+    """Write the cards of MEMBERS, given by number, into one FILE.pkpasses (a family, a test phone).
+
+    An iPhone offers to add them all at once; at most ten.
+    """
+    if len(members) > PASSES_MAX:
+        raise InvalidInput(f"Name at most {PASSES_MAX} members.", field="members")
+    installation = desk.open()
+    ctx = installation.loyalty
+    shop = chosen(installation, merchant)
+    found = {}
+    for number in members:
+        card = _card(ctx, shop.id, member_of_number(ctx, shop.id, number))
+        signed = apple_pass(ctx, shop.id, card.id)
+        found[signed.serial_number] = signed.data
+    _write_whole(file, build_bundles(found))
+    desk.console.show(
+        {"file": str(file), "passes": len(found)}, f"{file} holds {len(found)} card(s)."
+    )
+
+
 def _programme(ctx: Loyalty, merchant_id: int, slug: str) -> int:
     programmes = list_programmes(ctx, merchant_id)
     for view in programmes:
@@ -154,4 +182,4 @@ def inspect(desk: Desk, file: Path) -> int:
     return EXIT_FAULT if faults else 0
 
 
-COMMANDS = (issue, inspect)
+COMMANDS = (issue, inspect, passes)

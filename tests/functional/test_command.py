@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -202,6 +203,46 @@ def test_keys_travel_under_a_passphrase_and_a_full_place_is_refused(
     assert wrong.returncode == 1
     assert again["error"]["code"] == "conflict"
     assert told(run("balance", member, "--json", REGULARS_DATA=new))["balance"] == 0
+
+
+def test_several_cards_leave_as_one_file_that_the_validator_reads(
+    run: Run, member: str, tmp_path: Path
+) -> None:
+    other = told(run("issue", "--programme", "demo", "--name", "Ben", "--json"))["member_number"]
+    file = tmp_path / "family.pkpasses"
+
+    done = told(run("passes", str(file), member, str(other), "--json"))
+    findings = told(run("inspect", str(file), "--json"), code=0)
+
+    assert done["passes"] == 2
+    with zipfile.ZipFile(file) as whole:
+        assert len(whole.namelist()) == 2
+    assert {one["code"] for one in findings["findings"]} <= {
+        "web_service_loopback",
+        "signature_sandbox",
+    }
+
+
+def test_cards_at_google_are_adopted_from_a_list(
+    run: Run, member: str, data: Path, tmp_path: Path
+) -> None:
+    # Google was away when the card was issued, but its object is wanted already: as if it were not.
+    with sqlite3.connect(data / "regulars.db") as base:
+        base.execute("update wallet_pass set google_object_id = null")
+    checks = told(run("doctor", "--json"), code=0)["checks"]
+    text = next(one["text"] for one in checks if one["name"] == "google")
+    issuer = text.split()[1]
+    cards = tmp_path / "cards.csv"
+    cards.write_text(f"{member},{issuer}.old-1\n", encoding="utf-8")
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(f"{member},123.old-1\nNOBODY,{issuer}.old-2\n", encoding="utf-8")
+
+    refused = told(run("google-adopt", str(wrong), "--json"), code=1)["error"]
+    first = told(run("google-adopt", str(cards), "--json"))
+    again = told(run("google-adopt", str(cards), "--json"))
+
+    assert [one["field"] for one in refused["errors"]] == ["line 1", "line 2"]
+    assert (first["adopted"], again["adopted"]) == (1, 0)
 
 
 def test_cards_of_another_system_are_judged_before_they_are_taken_over(

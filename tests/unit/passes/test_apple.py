@@ -8,6 +8,12 @@ import pytest
 
 from passes.apple import pass_document, rgb
 from passes.apple_face import Zone, apple_face
+from passes.apple_options import (
+    AppleOptions,
+    CodeKind,
+    options_from_document,
+    options_to_document,
+)
 from passes.content import Place, RewardLine
 from passes.design import StampShape, Upload
 from passes.document_rules import check_document
@@ -92,6 +98,27 @@ def test_a_voided_card_shows_no_barcode():
     assert card["voided"] is True
     assert "barcodes" not in card
     assert "0123456789ABCDEFGHJKMNPQRS" not in json.dumps(card)
+
+
+@pytest.mark.parametrize(
+    ("code", "formats"),
+    [
+        (CodeKind.QR, ["QR"]),
+        (CodeKind.AZTEC, ["Aztec", "QR"]),
+        (CodeKind.PDF417, ["PDF417", "QR"]),
+        (CodeKind.CODE_128, ["Code128", "QR"]),
+        (CodeKind.CODE_39, ["Code39", "Code128", "QR"]),
+    ],
+)
+def test_a_phone_that_cannot_draw_the_code_draws_an_older_one(code, formats):
+    design = a_design(apple=AppleOptions(code=code))
+
+    card = pass_document(design, a_content(), an_apple_identity())
+
+    assert [one["format"] for one in card["barcodes"]] == [f"PKBarcodeFormat{f}" for f in formats]
+    assert len({one["message"] for one in card["barcodes"]}) == 1
+    assert check_document(card, {"icon.png"}) == []
+    assert options_from_document(options_to_document(design.apple)) == design.apple
 
 
 def test_only_barcodes_is_written_never_the_single_one():

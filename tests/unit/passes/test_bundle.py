@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from passes.bundle import build_bundle, manifest_bytes, pack_files
+from passes.bundle import build_bundle, build_bundles, manifest_bytes, pack_files
 
 IMAGES = {"icon.png": b"icon", "logo@2x.png": b"logo", "strip.png": b"strip"}
 NAMES = st.from_regex(r"[a-zA-Z0-9@-]{1,20}\.png", fullmatch=True).filter(
@@ -139,3 +139,21 @@ def test_half_a_surrogate_pair_does_not_keep_a_pass_from_being_made():
 
     with opened(data) as archive:
         assert archive.read("pass.json") == b'{"a":"?"}'
+
+
+def test_several_passes_travel_in_one_file():
+    passes = {"B": b"second", "A": b"first"}
+
+    whole = build_bundles(passes)
+
+    with zipfile.ZipFile(io.BytesIO(whole)) as read:
+        assert read.namelist() == ["A.pkpass", "B.pkpass"]
+        assert read.read("B.pkpass") == b"second"
+        assert read.testzip() is None
+    assert whole == build_bundles(dict(reversed(passes.items())))
+
+
+@pytest.mark.parametrize("count", [0, 11])
+def test_none_and_more_than_ten_passes_are_no_file(count):
+    with pytest.raises(ValueError, match="1 to 10"):
+        build_bundles({str(number): b"x" for number in range(count)})

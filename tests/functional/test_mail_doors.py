@@ -9,6 +9,7 @@ import pytest
 from common.actor import SYSTEM
 from common.clock import ManualClock
 from loyalty.context import Loyalty
+from loyalty.erase_member import erase_member
 from loyalty.owners import add_owner
 from loyalty.programmes import set_join_fields
 from loyalty.sign_in import MAILED_LIFE
@@ -203,6 +204,17 @@ def test_a_code_is_worth_nothing_after_its_time_or_for_another_card(
     phone.get(f"{path}/code?sent=1")
     phone.send(f"{path}/new-card", code=code)
     assert phone.status == 422
+
+
+def test_who_is_erased_leaves_no_mail_behind(phone: Browser, house: House) -> None:
+    join(phone, house, email="ada@example.com")
+    member = house.enrol(email="ben@example.com")
+    with open_work(house.ctx.database, house.merchant_id, clock=house.clock, writing=False) as work:
+        ada = next(one.id for one in work.members.recent() if one.id != member.member_id)
+
+    erase_member(house.ctx, house.merchant_id, ada, actor=SYSTEM)
+
+    assert letters(house) == []
 
 
 def test_without_an_address_the_page_says_who_helps(phone: Browser, house: House) -> None:

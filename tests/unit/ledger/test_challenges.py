@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from ledger.member_state import Progress
+from ledger.evaluate import evaluate
+from ledger.evaluation import WhyNot
+from ledger.member_state import MemberState, Progress
 from tests.support.card_builders import (
     NOON,
     Card,
@@ -91,3 +93,34 @@ def test_a_set_keeps_what_is_beyond_it() -> None:
 
     assert given == [0, 10, 20, 0]
     assert card.state.progress["all"] == Progress(times=3, parts={"a": 1, "b": 0})
+
+
+def test_why_an_activity_is_no_action_is_told() -> None:
+    def why(**parts: Any) -> list[WhyNot]:
+        document = simple(EURO, challenge(**parts))
+        answer = evaluate(terms_of(document), MemberState(), sale(100), NOON)
+        return [out.why for out in answer.rules_left_out]
+
+    assert why() == [WhyNot.ON_THE_WAY]
+    assert why(goals=[1]) == []
+    assert why(min_sale_minor=101) == [WhyNot.BELOW_MINIMUM]
+    assert why(when={"weekdays": [1]}) == [WhyNot.NOT_NOW]
+    assert why(when={"match": {"categories": ["cake"]}}) == [WhyNot.NO_MATCH]
+
+
+def test_a_cap_keeps_units_out_of_a_set() -> None:
+    stamp = {"kind": "visit", "code": "stamp", "unit": "stamps"}
+    prize = {
+        "kind": "set",
+        "code": "all",
+        "parts": [{"unit": "stamps", "need": 3}],
+        "grant": {"kind": "percent_off_next", "amount": 10},
+    }
+    limit = {"kind": "units_per_scan", "unit": "stamps", "most": 2}
+    units = [{"code": "stamps", "kind": "stamps"}]
+    card = Card(terms_of(simple(stamp, prize, units=units, limits=[limit])))
+
+    made = [bool(card.does(visit(visits=5)).promised) for _visit in range(2)]
+
+    assert made == [False, True]
+    assert card.state.progress["all"].parts == {"stamps": 1}

@@ -101,6 +101,29 @@ def test_a_promise_that_does_not_hold_stays(parts: dict[str, Any]) -> None:
     assert (units_of(answer), answer.consumed) == (1, ())
 
 
+def test_a_promise_holds_at_its_very_limits() -> None:
+    just = promise(
+        GrantKind.ADD_NEXT, 5, min_sale_minor=100, expires_at=NOON + timedelta(microseconds=1)
+    )
+
+    answer = evaluate(terms_of(simple()), MemberState(promises=(just,)), sale(100), NOON)
+
+    assert (units_of(answer), answer.consumed) == (6, (1,))
+
+
+def test_a_sale_of_nothing_keeps_no_promise_and_gives_no_bonus() -> None:
+    bonus = {
+        "kind": "bonus",
+        "code": "any",
+        "grant": {"kind": "units", "unit": "points", "amount": 1},
+    }
+    state = MemberState(promises=(promise(GrantKind.ADD_NEXT, 5),))
+
+    answer = evaluate(terms_of(simple(EURO, bonus)), state, sale(100, redeemed_minor=100), NOON)
+
+    assert (answer.credits, answer.consumed) == ((), ())
+
+
 def test_of_two_equal_promises_the_one_that_ends_first_is_used() -> None:
     late = promise(GrantKind.MULTIPLY_NEXT, 200, id=1)
     soon = promise(GrantKind.MULTIPLY_NEXT, 200, id=2, expires_at=NOON + timedelta(days=1))
@@ -141,3 +164,54 @@ def test_a_bonus_by_an_average_waits_until_there_is_one() -> None:
     assert points(document, sale(305), shop_average_minor=290) == 53
     assert points(document, sale(299), shop_average_minor=100) == 2
     assert points(document, sale(300), shop_average_minor=100) == 53
+
+
+def next_time(**parts: Any) -> dict[str, Any]:
+    grant = {"kind": "add_next", "unit": "points", "amount": 5, **parts.pop("grant", {})}
+    return {"kind": "bonus", "code": "back", "grant": grant, **parts}
+
+
+def test_a_promise_without_days_never_ends() -> None:
+    answer = evaluate(terms_of(simple(EURO, next_time())), MemberState(), sale(100), NOON)
+
+    (made,) = answer.promised
+    assert (made.expires_at, made.welcome, made.terms_version) == (None, False, 1)
+
+
+def test_a_promise_that_is_over_makes_room_for_a_new_one() -> None:
+    over = promise(GrantKind.ADD_NEXT, 5, expires_at=NOON)
+
+    answer = evaluate(
+        terms_of(simple(EURO, next_time())), MemberState(promises=(over,)), sale(100), NOON
+    )
+
+    assert len(answer.promised) == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "why"),
+    [
+        ({"weekdays": [1]}, WhyNot.NOT_NOW),
+        ({"match": {"categories": ["cake"]}}, WhyNot.NO_MATCH),
+    ],
+)
+def test_a_bonus_has_its_time_and_its_items(when: dict[str, Any], why: WhyNot) -> None:
+    document = simple(EURO, next_time(when=when))
+
+    answer = evaluate(terms_of(document), MemberState(), sale(100), NOON)
+
+    assert answer.promised == ()
+    assert [out.why for out in answer.rules_left_out] == [why]
+
+
+def test_a_promise_by_an_average_waits_until_there_is_one() -> None:
+    bonus = next_time(grant={"floor": {"average": "shop", "percent": 110}})
+
+    none = evaluate(terms_of(simple(EURO, bonus)), MemberState(), sale(100), NOON)
+    some = evaluate(
+        terms_of(simple(EURO, bonus)), MemberState(shop_average_minor=1000), sale(100), NOON
+    )
+
+    assert none.promised == ()
+    assert [out.why for out in none.rules_left_out] == [WhyNot.NO_AVERAGE]
+    assert some.promised[0].min_sale_minor == 1100

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ledger.activity import Line
 from ledger.evaluate import evaluate
-from ledger.evaluation import WhyNot
+from ledger.evaluation import PartKind, WhyNot
 from ledger.member_state import MemberState
 from tests.support.card_builders import (
     NOON,
@@ -221,3 +221,98 @@ def test_taps_stand_in_place_of_lines() -> None:
     bought = sale(600, lines=(item("coffee", 600, quantity=2),), taps={"stamps": 1})
 
     assert units_of(evaluate(terms, MemberState(), bought, NOON), "stamps") == 1
+
+
+def test_a_multiplier_is_for_its_own_unit() -> None:
+    document = simple(
+        EURO,
+        STAMP,
+        times("tuesday", 200, "stamps"),
+        units=[{"code": "points", "kind": "points"}, *STAMPS],
+    )
+
+    answer = evaluate(terms_of(document), MemberState(), sale(1000), NOON)
+
+    assert (units_of(answer), units_of(answer, "stamps")) == (10, 2)
+
+
+def test_a_visit_with_a_certain_item_may_count_more() -> None:
+    double = times("cake", 200, "stamps", match={"categories": ["cake"]})
+    terms = terms_of(simple(STAMP, double, units=STAMPS))
+
+    with_cake = evaluate(terms, MemberState(), sale(300, lines=(item("cake"),)), NOON)
+    without = evaluate(terms, MemberState(), sale(300, lines=(item("tea"),)), NOON)
+
+    assert (units_of(with_cake, "stamps"), units_of(without, "stamps")) == (2, 1)
+    assert [(out.rule, out.why) for out in without.rules_left_out] == [("cake", WhyNot.NO_MATCH)]
+
+
+def test_a_rule_for_certain_items_counts_their_amount_alone() -> None:
+    rule = EURO | {"when": {"match": {"categories": ["cake"]}}}
+    terms = terms_of(simple(rule))
+    bought = sale(1000, lines=(item("cake", 300), item("tea", 200)))
+
+    part = evaluate(terms, MemberState(), bought, NOON).credits[0].parts[0]
+    none = evaluate(terms, MemberState(), sale(1000), NOON)
+
+    assert (part.units, part.counted) == (3, 300)
+    assert none.credits == ()
+
+
+def test_a_tier_that_multiplies_nothing_is_not_named() -> None:
+    tiers = {"levels": [{"code": "gold", "name": "Gold", "threshold": 10**9}]}
+    answer = evaluate(
+        terms_of(simple(EURO, tiers=tiers)), MemberState(tier="gold"), sale(1000), NOON
+    )
+
+    assert answer.credits[0].parts[0].multiplied == ()
+    assert answer.rules_left_out == ()
+
+
+def test_multipliers_that_tie_are_taken_tier_first_then_in_order() -> None:
+    tiers = {"levels": [{"code": "gold", "name": "Gold", "threshold": 10**9, "percent": 200}]}
+    document = simple(EURO, times("one", 200), times("two", 200), tiers=tiers)
+
+    def winner(**state: Any) -> str:
+        answer = evaluate(terms_of(document), MemberState(**state), sale(1000), NOON)
+        return answer.credits[0].parts[0].multiplied[0].rule
+
+    assert (winner(tier="gold"), winner()) == ("tier:gold", "one")
+
+
+def test_items_without_a_price_are_counted_where_no_amount_is_known() -> None:
+    rule = {"kind": "item", "code": "coffee", "unit": "stamps"}
+    terms = terms_of(simple(rule, units=STAMPS))
+    cups = (item("coffee", 0, quantity=2),)
+
+    assert units_of(evaluate(terms, MemberState(), visit(lines=cups), NOON), "stamps") == 2
+    assert units_of(evaluate(terms, MemberState(), sale(100, lines=cups), NOON), "stamps") == 0
+
+
+def test_a_pack_that_was_not_sold_is_left_out() -> None:
+    pack = {
+        "kind": "pack",
+        "code": "ten",
+        "unit": "yoga",
+        "units": 10,
+        "when": {"match": {"items": ["yoga-10"]}, "last_day": "2026-11-24"},
+    }
+    terms = terms_of(simple(pack, units=[{"code": "yoga", "kind": "classes"}]))
+    packs = (item("", 200, item="yoga-10", quantity=2),)
+
+    none = evaluate(terms, MemberState(), sale(100, lines=(item("tea"),)), NOON)
+    two = evaluate(terms, MemberState(), sale(200, lines=packs), NOON)
+    late = evaluate(terms, MemberState(), sale(200, at=NOON + timedelta(days=1), lines=packs), NOON)
+
+    assert (none.credits, none.rules_left_out[0].why) == ((), WhyNot.NO_MATCH)
+    assert (units_of(two, "yoga"), two.rules_left_out) == (20, ())
+    assert (late.credits, late.rules_left_out[0].why) == ((), WhyNot.NOT_NOW)
+
+
+def test_cashback_is_told_as_cashback() -> None:
+    back = {"kind": "cashback", "code": "back", "unit": "EUR", "basis_points": 150}
+    terms = terms_of(simple(back, units=[{"code": "EUR", "kind": "cashback"}]))
+
+    part = evaluate(terms, MemberState(), sale(1000), NOON).credits[0].parts[0]
+
+    assert (part.kind, part.units, part.counted) == (PartKind.CASHBACK, 15, 1000)

@@ -17,6 +17,8 @@ from common.actor import Actor
 from common.errors import InvalidInput
 from common.i18n import gettext as _
 from ledger.accounts import AccountKind, OperationKind
+from ledger.activity import Activity, ActivityKind
+from ledger.counting import check_activity
 from ledger.limits import LIMITS, Limits, too_many_earns
 from ledger.operations import plan_earn
 from ledger.programme_terms import ProgrammeTerms
@@ -25,8 +27,16 @@ from loyalty.context import Loyalty
 from loyalty.earn_by_rules import earn_by_rules
 from loyalty.next_terms import current
 from loyalty.results import OperationResult
-from loyalty.sold import SaleItem, lines_document
+from loyalty.sold import (
+    SaleItem,
+    check_lines,
+    known_items,
+    ledger_lines,
+    lines_document,
+    stored_sale,
+)
 from storage.book_records import Claim, NewSale, Standing
+from storage.entries import SoldSale
 from storage.unit_of_work import UnitOfWork
 
 # A till's clock may run ahead of ours a little; a sale of next week is a mistake.
@@ -131,6 +141,9 @@ def _earn(
         limits=limits,
         now=now,
     )
+    if request.details():
+        sold = _detailed(work, request, standing.currency, now)
+        return posting.post_detailed(work, draft, claim, actor=request.actor, sale=sold)
     sale = _sale(request, standing.currency, now)
     return posting.post(work, draft, claim, actor=request.actor, sale=sale)
 
@@ -149,6 +162,26 @@ def _claim(request: EarnRequest) -> Claim:
         source=request.source,
         source_ref=request.source_ref,
     )
+
+
+def _detailed(work: UnitOfWork, request: EarnRequest, currency: str, now: datetime) -> SoldSale:
+    """A sale of one rate with its lines: they are kept for the books, and the rate counts all."""
+    if request.taps or request.amount_minor is None:
+        raise InvalidInput(_("This card does not count single items."), field="taps")
+    check_lines(request.lines)
+    known = known_items(work, request.lines)
+    activity = Activity(
+        kind=ActivityKind.SALE,
+        at=request.sold_at or now,
+        gross_minor=request.amount_minor,
+        tax_minor=request.tax_minor,
+        tip_minor=request.tip_minor,
+        discount_minor=request.discount_minor,
+        redeemed_minor=request.redeemed_minor,
+        lines=ledger_lines(request.lines, known),
+    )
+    check_activity(activity)
+    return stored_sale(activity, currency=currency, lines=request.lines, known=known)
 
 
 def _sale(request: EarnRequest, currency: str, now: datetime) -> NewSale | None:

@@ -26,6 +26,7 @@ from loyalty.event_results import replayed_event
 from loyalty.results import OperationResult, carried_words, replayed_result
 from storage.book_records import Claim, Heading, NewSale, Standing
 from storage.books import KeyTaken
+from storage.entries import Entry, Event, SoldSale
 from storage.unit_of_work import UnitOfWork, run_work
 
 KEY_LENGTH_MAX: Final = 128
@@ -144,6 +145,23 @@ def post(
     heading = Heading(claim=request, actor=actor, created_at=work.clock.now(), reward_id=reward_id)
     operation_id = work.books.post(draft, heading, sale=sale)
     work.deliveries.bump_member(draft.account.member_id)
+    return _answer(draft, heading, operation_id, reward_name=reward_name)
+
+
+def post_detailed(
+    work: UnitOfWork, draft: Draft, request: Claim, *, actor: Actor, sale: SoldSale
+) -> OperationResult:
+    """Write a draft with all that was told of its sale: lines, tax, tip, discount."""
+    heading = Heading(claim=request, actor=actor, created_at=work.clock.now())
+    event = Event(entries=[Entry(draft=draft)], heading=heading, first=0, sale=sale)
+    (operation_id,) = work.books.post_event(event)
+    work.deliveries.bump_member(draft.account.member_id)
+    return _answer(draft, heading, operation_id)
+
+
+def _answer(
+    draft: Draft, heading: Heading, operation_id: int, *, reward_name: str = ""
+) -> OperationResult:
     return OperationResult(
         operation_id=operation_id,
         kind=draft.kind,

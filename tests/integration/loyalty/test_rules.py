@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from common.actor import SYSTEM
 from common.clock import ManualClock
 from common.errors import IdempotencyMismatch, InvalidInput, LimitReached
 from loyalty.context import Loyalty
+from loyalty.items import ItemForm, add_item
 from loyalty.sold import SaleItem
 from storage.engine import Database
 from storage.verify import verify
-from tests.support.counter import count
+from tests.support.counter import a_shop, count, do_earn
 from tests.support.rules import SPEND, a_rule_shop, balances, buy, terms_of
 
 COFFEE = {"code": "coffee", "kind": "stamps", "goal": 9}
@@ -124,3 +126,22 @@ def test_spending_lifts_to_silver_and_a_bonus_is_kept_on_the_next_purchase(
     assert (second.tier, second.tier_risen, second.units) == ("silver", False, 21)
     assert count(database, "promise", ["kept_by_id is not null"]) == 1
     assert verify(database) == []
+
+
+def test_a_sale_of_one_rate_keeps_its_lines_with_what_the_list_knows(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_shop(database, clock)
+    latte = ItemForm(code="latte", name="Latte", category="coffee", cost_minor=80)
+    add_item(ctx, shop.merchant_id, item=latte, actor=SYSTEM)
+
+    done = do_earn(ctx, shop, 900, lines=(SaleItem(code="latte", quantity=2, net_minor=900),))
+
+    assert (done.units, done.balance) == (9, 9)
+    told = ["item = 'latte'", "category = 'coffee'", "quantity_milli = 2000", "cost_minor = 160"]
+    assert count(database, "sale_line", told) == 1
+    with pytest.raises(InvalidInput):
+        do_earn(ctx, shop, 900, lines=(SaleItem(code="No Such Code", net_minor=900),))
+    with pytest.raises(InvalidInput):
+        do_earn(ctx, shop, 900, tax_minor=901)
+    assert count(database, "sale") == 1

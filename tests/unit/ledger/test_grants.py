@@ -9,7 +9,7 @@ import pytest
 
 from ledger.evaluate import evaluate
 from ledger.evaluation import WhyNot
-from ledger.member_state import MemberState, Promise
+from ledger.member_state import MemberState, Progress, Promise
 from ledger.programme_terms import GrantKind
 from tests.support.card_builders import (
     NOON,
@@ -55,6 +55,9 @@ def test_extra_points_promised_come_with_the_next_purchase_once() -> None:
     given = [units_of(card.does(sale(100, at=NOON + timedelta(days=day)))) for day in (0, 3, 30)]
 
     assert given == [1, 6, 1]
+    # The one that was used makes room for the next.
+    assert [len(answer.promised) for answer in card.answers] == [1, 1, 1]
+    assert card.answers[1].credits[0].parts[1].counted == 1
     end = card.answers[0].promised[0].expires_at
     assert end == datetime(2026, 12, 1, 23, tzinfo=UTC)
 
@@ -146,6 +149,21 @@ def test_a_bonus_given_once_is_not_given_again() -> None:
     given = [units_of(card.does(sale(minor))) for minor in (499, 500, 500)]
 
     assert given == [4, 55, 5]
+    assert card.state.progress == {"once": Progress(times=1)}
+
+
+def test_a_bonus_that_came_to_nothing_is_not_used_up() -> None:
+    blocked = next_time(once=True)
+    state = MemberState(promises=(promise(GrantKind.PERCENT_OFF_NEXT, 5),))
+    terms = terms_of(simple(EURO, blocked))
+
+    kept = evaluate(terms, state, sale(100), NOON)
+    made = evaluate(terms, MemberState(), sale(100), NOON)
+    without_once = evaluate(terms_of(simple(EURO, next_time())), MemberState(), sale(100), NOON)
+
+    assert (kept.promised, dict(kept.progress)) == ((), {})
+    assert (len(made.promised), dict(made.progress)) == (1, {"back": Progress(times=1)})
+    assert dict(without_once.progress) == {}
 
 
 def test_a_bonus_by_an_average_waits_until_there_is_one() -> None:

@@ -30,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 
+from common.clock import to_micros
 from storage import tables
 from storage.deliveries import Channel
 from storage.due import DUE_MAX, LEASE_MAX, DueRow, due_rows
@@ -60,6 +61,14 @@ LEASE: Final = timedelta(seconds=60)
 CLAIM_MAX: Final = 200
 _LOOK_AHEAD: Final = 4
 _ERROR_MAX: Final = 300
+_SETTLE_TOLD: Final = """
+update delivery set lease = null, lease_until = null, attempts = 0, last_error = null,
+  delivered_revision = case when delivered_revision > ? then delivered_revision else ? end,
+  delivered_at = ?,
+  wanted_at = case when wanted_revision > ? then ? else wanted_at end,
+  due_at = case when wanted_revision > ? then ? else due_at end
+where merchant_id = ? and id = ? and lease = ?
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +265,8 @@ class Claims:
         return [_claim_of(row) for row in rows]
 
     def _settle(self, one: Settlement) -> int:
+        if one.delivered_revision and one.facts is None:
+            return self._settle_told(one)
         table = tables.delivery
         values: dict[str, Any] = {"lease": None, "lease_until": None}
         values |= self._told(one) if one.delivered_revision else _not_told(one)
@@ -271,6 +282,14 @@ class Claims:
             .values(values)
         )
         return int(changed.rowcount)
+
+    def _settle_told(self, one: Settlement) -> int:
+        """What `_told` says, in driver SQL: most of a mass change's work, and tills wait for it."""
+        claim, revision = one.claim, one.delivered_revision
+        now = to_micros(self._scope.clock.now())
+        values = (revision, revision, now, revision, now, revision, now)
+        whose = (claim.merchant_id, claim.id, claim.lease)
+        return int(self._scope.run_sql(_SETTLE_TOLD, values + whose).rowcount)
 
     def _told(self, one: Settlement) -> dict[str, Any]:
         table = tables.delivery

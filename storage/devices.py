@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from common.clock import to_micros
 from common.errors import LimitReached
 from common.ids import new_id
 from storage import tables
@@ -30,6 +31,9 @@ from storage.wallet_passes import Device, WalletPass
 REGISTRATIONS_MAX: Final = 20
 """Phones and watches one card may be registered on."""
 LOG_LINES_KEPT: Final = 1000
+_NOTE_PUSHED: Final = """
+update device set push_score_milli = ?, pushed_at = ? where merchant_id = ? and id = ?
+"""
 TAG_EPOCH: Final = "tag_epoch"
 
 
@@ -215,12 +219,8 @@ class Devices:
 
     def note_pushed(self, device_id: int, *, score_milli: int) -> None:
         """A push was accepted: the score the phone keeps of us, in thousandths, and when."""
-        device = tables.device
-        self._scope.execute(
-            self._scope.update(device)
-            .where(device.c.id == device_id)
-            .values(push_score_milli=score_milli, pushed_at=self._scope.clock.now())
-        )
+        now = to_micros(self._scope.clock.now())
+        self._scope.run_sql(_NOTE_PUSHED, (score_milli, now, self._scope.merchant, device_id))
 
     def end_device(self, device_id: int, *, token_before: datetime | None) -> bool:
         """The push service says the token is dead: its registrations end, no other's.

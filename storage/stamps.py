@@ -29,6 +29,18 @@ from storage.scope import Scope
 STAMPS_MAX: Final = 50
 """Cards stamped in one transaction: their tills wait for it."""
 
+# Driver SQL: a mass change stamps every card, and tills wait while it does.
+_STAMP: Final = """
+update wallet_pass set stamped_revision = ?, stamp = ?, stamped_face = ?, last_modified_s = ?
+where merchant_id = ? and id = ?
+"""
+_SKIP: Final = "update wallet_pass set stamped_revision = ? where merchant_id = ? and id = ?"
+_SKIP_TOLD: Final = """
+update delivery set delivered_revision = ?
+where merchant_id = ? and pass_id = ? and channel = 'apple'
+  and delivered_revision >= ? and delivered_revision < ?
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unstamped:
@@ -66,6 +78,14 @@ class Stamps:
         for row in rows:
             found.setdefault(row.pass_type_id, []).append(row.id)
         return found
+
+    def revisions(self, pass_ids: Sequence[int]) -> dict[int, int]:
+        """The cards' present revisions; read before the faces that are to stand for them."""
+        table = tables.wallet_pass
+        rows = self._scope.execute(
+            self._scope.select(table, table.c.id, table.c.revision).where(table.c.id.in_(pass_ids))
+        )
+        return {row.id: row.revision for row in rows}
 
     def stamped_revisions(self, pass_ids: Sequence[int]) -> dict[int, int]:
         """What the cards' last stamps cover."""
@@ -109,37 +129,16 @@ class Stamps:
 
     def stamp(self, card: Unstamped, number: int, *, face: bytes | None) -> None:
         """Give the card's present revision the number; `face` None when it was not built."""
-        table = tables.wallet_pass
-        self._scope.execute(
-            self._scope.update(table)
-            .where(table.c.id == card.id)
-            .values(
-                stamped_revision=card.revision,
-                stamp=number,
-                stamped_face=face,
-                last_modified_s=self._second(card),
-            )
-        )
+        second = self._second(card)
+        values = (card.revision, number, face, second, self._scope.merchant, card.id)
+        self._scope.run_sql(_STAMP, values)
 
     def skip(self, card: Unstamped) -> None:
         """The face did not change: phones that know the last stamp know this revision too."""
-        table = tables.wallet_pass
-        self._scope.execute(
-            self._scope.update(table)
-            .where(table.c.id == card.id)
-            .values(stamped_revision=card.revision)
-        )
-        delivery = tables.delivery
-        self._scope.execute(
-            self._scope.update(delivery)
-            .where(
-                delivery.c.channel == Channel.APPLE,
-                delivery.c.pass_id == card.id,
-                delivery.c.delivered_revision >= card.stamped_revision,
-                delivery.c.delivered_revision < card.revision,
-            )
-            .values(delivered_revision=card.revision)
-        )
+        merchant = self._scope.merchant
+        self._scope.run_sql(_SKIP, (card.revision, merchant, card.id))
+        known = (card.revision, merchant, card.id, card.stamped_revision, card.revision)
+        self._scope.run_sql(_SKIP_TOLD, known)
 
     def close(self, pass_type_id: int, last: int) -> None:
         """Write the last number given back to the pass type."""

@@ -191,6 +191,51 @@ def test_what_is_owed_is_paid_first() -> None:
     assert (less.credits[0].debt_paid, less.credits[0].lots) == (3, ())
 
 
+def welcomed(debt: int, pending_days: int) -> list[tuple[int, bool]]:
+    """The lots of a first sale of one point with a welcome of 25: amount, and whether it waits."""
+    terms = terms_of(
+        simple(units=[{"code": "points", "kind": "points", "pending_days": pending_days}])
+    )
+    hello = Promise(
+        id=1,
+        rule="hello",
+        kind=GrantKind.UNITS,
+        amount=25,
+        granted_at=NOON,
+        terms_version=1,
+        unit="points",
+        welcome=True,
+    )
+    state = MemberState(promises=(hello,), holdings=holding_of(Holding(unit="points", debt=debt)))
+    credit = evaluate(terms, state, sale(100), NOON).credits[0]
+    assert credit.debt_paid == debt
+    return [(one.amount, one.available_from > NOON) for one in credit.lots]
+
+
+def test_a_welcome_can_be_spent_at_once_and_pays_debt_last() -> None:
+    assert welcomed(0, pending_days=0) == [(26, False)]
+    assert welcomed(0, pending_days=14) == [(1, True), (25, False)]
+    assert welcomed(1, pending_days=14) == [(25, False)]
+    assert welcomed(4, pending_days=14) == [(22, False)]
+    assert welcomed(4, pending_days=0) == [(22, False)]
+
+
+def test_a_pack_does_not_wait() -> None:
+    pack = {
+        "kind": "pack",
+        "code": "ten",
+        "unit": "yoga",
+        "units": 10,
+        "when": {"match": {"items": ["yoga-10"]}},
+    }
+    units = [{"code": "yoga", "kind": "classes", "pending_days": 14}]
+    bought = sale(100, lines=(item("", 100, item="yoga-10"),))
+
+    answer = evaluate(terms_of(simple(pack, units=units)), MemberState(), bought, NOON)
+
+    assert [one.available_from for one in answer.credits[0].lots] == [NOON]
+
+
 def test_a_pack_that_was_paid_for_pays_no_debt_and_no_cap_takes_it() -> None:
     pack = {
         "kind": "pack",
@@ -296,6 +341,7 @@ def test_it_says_what_of_a_member_it_needs() -> None:
         False,
         False,
     )
+    assert plain.promises
     assert whole.lots == {"cake"}
     assert whole.averages
     assert whole.progress

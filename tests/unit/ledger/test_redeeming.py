@@ -214,6 +214,14 @@ def test_a_coupon_is_used_once_or_as_often_as_one_likes() -> None:
     assert off(use(least, sale(1000))) == 300
 
 
+def test_a_coupon_counts_its_stock_down() -> None:
+    few, endless = use(coupon(stock=5), sale(1000)), use(coupon(), sale(1000))
+
+    assert isinstance(few, Due)
+    assert isinstance(endless, Due)
+    assert (few.stock_after, endless.stock_after) == (4, None)
+
+
 def test_a_promised_discount_is_a_coupon_for_one_sale() -> None:
     def promised(kind: GrantKind) -> Promise:
         return Promise(
@@ -296,6 +304,9 @@ def test_a_donation_adds_to_the_total() -> None:
 
     assert isinstance(due, Due)
     assert (due.donated_minor, due.discount_minor) == (200, 0)
+    other = redeem(reward(RewardKind.VOUCHER, value_minor=200))
+    assert isinstance(other, Due)
+    assert other.donated_minor == 0
     assert sentences(due.reason, reward_name="River", terms=TERMS) == (
         "−50 points",
         "River",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.row import Row
 
 # In this order: the pure ones first, those with servers last. Each is a module with `run()`.
-NAMES = ("signing", "fetches", "peers", "images", "rules", "earning", "google", "delivery")
+NAMES = ("signing", "fetches", "peers", "images", "rules", "earning", "growing", "expiring", "google", "delivery")
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import pytest
 from common.errors import InvalidInput, LimitReached
 from ledger.activity import Line
 from ledger.evaluate import evaluate, needs
-from ledger.member_state import Holding, MemberState
-from ledger.programme_terms import LimitKind
+from ledger.member_state import Holding, MemberState, Promise
+from ledger.programme_terms import GrantKind, LimitKind
 from tests.support.card_builders import (
     NOON,
     held,

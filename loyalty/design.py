@@ -11,18 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from common.actor import Actor
-from common.errors import Conflict, InvalidInput, InvalidInputs
-from common.i18n import current_language
+from common.errors import Conflict, InvalidInput
 from common.i18n import gettext as _
-from ledger import reasons
-from ledger.any_terms import AnyTerms, explain_any, first_unit, goal_of
-from ledger.programme_terms import ProgrammeTerms
-from ledger.rate import Earned
-from ledger.terms import PointsTerms, StampTerms, Terms, check_terms
 from loyalty.context import Loyalty
 from loyalty.design_words import with_words, words_of
 from passes.big_pictures import (
@@ -31,17 +26,13 @@ from passes.big_pictures import (
     render_poster,
     render_thumbnail,
 )
-from passes.content import Content, Place, RewardLine
-from passes.design import Design, ImageName, Upload, check_design
+from passes.design import Design, ImageName, ImageRef, Upload, check_design
 from passes.images import Rendered, default_images, inspect_upload, render_logo, render_strip
-from passes.web_card import CardView, card_view
-from storage.face_words import next_reward, progress_words
 from storage.programmes import StoredDesign
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 UPLOAD_TYPE: Final = "application/octet-stream"
 SHOWN_TYPE: Final = "image/png"
-SAMPLE_NUMBER: Final = "7Q4M9KX2WT"
 _STRIP_IMAGES: Final = frozenset(
     {ImageName.STRIP_1X, ImageName.STRIP_2X, ImageName.STRIP_3X, ImageName.GOOGLE_HERO}
 )
@@ -50,6 +41,7 @@ _IMAGES_OF: Final[Mapping[Upload, frozenset[ImageName]]] = {
     Upload.THUMBNAIL: THUMBNAIL_IMAGES,
     Upload.POSTER: POSTER_IMAGES,
 }
+_LOGO_IMAGES: Final = frozenset(ImageName).difference(*_IMAGES_OF.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +86,7 @@ def read_draft(ctx: Loyalty, merchant_id: int, programme_id: int) -> Draft:
         NotFound: not this merchant's.
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        return _draft(work.programmes.draft(programme_id), zone=_zone(work))
+        return _draft(work.programmes.draft(programme_id), zone=shop_zone(work))
 
 
 def save_words(
@@ -114,13 +106,32 @@ def save_words(
         return read_draft(ctx, merchant_id, programme_id)
     sources = _sources(ctx, merchant_id, before)
     fresh = _redrawn(before, wanted, sources)
-    return _keep(ctx, merchant_id, programme_id, before, wanted, images=fresh, actor=actor)
+    localised = _redrawn_localised(ctx, merchant_id, before, wanted)
+    return _keep(
+        ctx,
+        merchant_id,
+        programme_id,
+        before,
+        wanted,
+        images=fresh,
+        localised=localised,
+        actor=actor,
+    )
 
 
 def save_picture(
-    ctx: Loyalty, merchant_id: int, programme_id: int, role: Upload, data: bytes, *, actor: Actor
+    ctx: Loyalty,
+    merchant_id: int,
+    programme_id: int,
+    role: Upload,
+    data: bytes,
+    *,
+    actor: Actor,
+    language: str = "",
 ) -> Draft:
     """Draw an upload in every size the wallets want and keep it in the draft.
+
+    With `language`, one of the design's translations, it is the picture of those members alone.
 
     Raises:
         InvalidInput: field `logo` or `strip`: no picture, too large, damaged; the sentence says so.
@@ -129,22 +140,44 @@ def save_picture(
     """
     facts = inspect_upload(data, field=str(role))
     before = read_draft(ctx, merchant_id, programme_id).design
+    if language and language not in before.translations:
+        raise InvalidInput(_("Name this language under Languages first."), field=str(role))
     drawn = _drawn(role, data, background=before.background_colour)
 
     def keep_upload(work: UnitOfWork) -> Design:
         sha256 = work.programmes.put_image(data, UPLOAD_TYPE, facts.width, facts.height)
-        return replace(before, source_images={**before.source_images, role: sha256})
+        if not language:
+            return replace(before, source_images={**before.source_images, role: sha256})
+        roles = {**before.localised_sources.get(language, {}), role: sha256}
+        return replace(before, localised_sources={**before.localised_sources, language: roles})
 
     return _keep(
-        ctx, merchant_id, programme_id, before, before, images=drawn, actor=actor, more=keep_upload
+        ctx,
+        merchant_id,
+        programme_id,
+        before,
+        before,
+        images={} if language else drawn,
+        localised={language: drawn} if language else {},
+        actor=actor,
+        more=keep_upload,
     )
 
 
 def remove_picture(
-    ctx: Loyalty, merchant_id: int, programme_id: int, role: Upload, *, actor: Actor
+    ctx: Loyalty,
+    merchant_id: int,
+    programme_id: int,
+    role: Upload,
+    *,
+    actor: Actor,
+    language: str = "",
 ) -> Draft:
-    """Take logo or strip off the draft; the letter comes back for a logo."""
+    """Take a picture off the draft; the letter comes back for a logo."""
     before = read_draft(ctx, merchant_id, programme_id).design
+    if language:
+        after = _without(before, role, language)
+        return _keep(ctx, merchant_id, programme_id, before, after, images={}, actor=actor)
     if role not in before.source_images:
         return read_draft(ctx, merchant_id, programme_id)
     dropped = _IMAGES_OF.get(role, frozenset())
@@ -157,60 +190,27 @@ def remove_picture(
     return _keep(ctx, merchant_id, programme_id, before, after, images=drawn, actor=actor)
 
 
-def preview(
-    ctx: Loyalty,
-    merchant_id: int,
-    programme_id: int,
-    words: Mapping[str, str],
-    *,
-    terms: Terms | None = None,
-) -> CardView:
-    """What a made-up member would see with these words; what cannot be used keeps its old value.
-
-    Raises:
-        NotFound: not this merchant's.
-    """
-    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        design = _usable(work.programmes.draft(programme_id).design, words, zone=_zone(work))
-        rule = _usable_terms(terms) or work.programmes.terms(programme_id)
-        rewards = work.programmes.rewards(programme_id, active_only=True)
-        places = work.places.all()
-    lines = tuple((one.name, one.cost) for one in rewards)
-    shown_places = tuple(
-        Place(name=one.name, latitude=one.latitude, longitude=one.longitude)
-        for one in places
-        if one.latitude is not None and one.longitude is not None
+def _without(design: Design, role: Upload, language: str) -> Design:
+    """The design without one language's own picture of a role."""
+    roles = {
+        kept: sha
+        for kept, sha in design.localised_sources.get(language, {}).items()
+        if kept != role
+    }
+    others = frozenset[ImageName]().union(*(_IMAGES_OF.get(kept, _LOGO_IMAGES) for kept in roles))
+    images = {n: ref for n, ref in design.localised.get(language, {}).items() if n in others}
+    sources = {**design.localised_sources, language: roles}
+    drawn = {**design.localised, language: images}
+    return replace(
+        design,
+        localised_sources={name: found for name, found in sources.items() if found},
+        localised={name: found for name, found in drawn.items() if found},
     )
-    return card_view(design, _sample(rule, lines, places=shown_places, ctx=ctx))
 
 
-def _usable(design: Design, words: Mapping[str, str], *, zone: ZoneInfo) -> Design:
-    """The design with those of the words that can be used."""
-    usable = dict(words)
-    for _round in range(2):
-        # A date that is none hides complaints about what it would have said.
-        try:
-            wanted = with_words(design, usable, zone=zone)
-            check_design(wanted)
-        except InvalidInput as error:
-            bad = {one["field"] for one in error.errors}
-            usable = {name: text for name, text in usable.items() if name not in bad}
-        else:
-            return wanted
-    return design
-
-
-def _zone(work: UnitOfWork) -> ZoneInfo:
+def shop_zone(work: UnitOfWork) -> ZoneInfo:
+    """The clock on the shop's wall."""
     return ZoneInfo(work.merchants.get().time_zone)
-
-
-def _usable_terms(terms: Terms | None) -> Terms | None:
-    try:
-        if terms is not None:
-            check_terms(terms)
-    except InvalidInputs:
-        return None
-    return terms
 
 
 def _draft(stored: StoredDesign, *, zone: ZoneInfo) -> Draft:
@@ -253,6 +253,21 @@ def _redrawn(
     return images
 
 
+def _redrawn_localised(
+    ctx: Loyalty, merchant_id: int, before: Design, after: Design
+) -> dict[str, dict[ImageName, Rendered]]:
+    """The pictures of other languages that a change of the background changes."""
+    if before.background_colour == after.background_colour:
+        return {}
+    drawn: dict[str, dict[ImageName, Rendered]] = {}
+    for language, roles in after.localised_sources.items():
+        sources = _sources(ctx, merchant_id, replace(after, source_images=roles))
+        for role, data in sources.items():
+            fresh = _drawn(role, data, background=after.background_colour)
+            drawn.setdefault(language, {}).update(fresh)
+    return drawn
+
+
 def _keep(
     ctx: Loyalty,
     merchant_id: int,
@@ -263,10 +278,11 @@ def _keep(
     images: Mapping[ImageName, Rendered],
     actor: Actor,
     more: Callable[[UnitOfWork], Design] | None = None,
+    localised: Mapping[str, Mapping[ImageName, Rendered]] = MappingProxyType({}),
 ) -> Draft:
     def action(work: UnitOfWork) -> Draft:
         present = work.programmes.draft(programme_id).design
-        if present.source_images != before.source_images:
+        if _uploads(present) != _uploads(before):
             raise Conflict(
                 _("Somebody else changed this card's pictures meanwhile. Load the page again.")
             )
@@ -274,10 +290,11 @@ def _keep(
         refs = dict(design.images)
         if ImageName.GOOGLE_LOGO in images:  # a new logo may be too narrow for the wide place
             refs.pop(ImageName.GOOGLE_WIDE_LOGO, None)
-        for name, picture in images.items():
-            work.programmes.put_image(picture.data, SHOWN_TYPE, picture.width, picture.height)
-            refs[name] = picture.ref
-        design = replace(design, images=refs)
+        refs |= _put(work, images)
+        others = dict(design.localised)
+        for language, drawn in localised.items():
+            others[language] = {**others.get(language, {}), **_put(work, drawn)}
+        design = replace(design, images=refs, localised=others)
         if design != present:
             version = work.programmes.save_draft(programme_id, design)
             work.programmes.rename(programme_id, design.programme_name)
@@ -288,57 +305,16 @@ def _keep(
                 subject_id=programme_id,
                 detail={"version": version},
             )
-        return _draft(work.programmes.draft(programme_id), zone=_zone(work))
+        return _draft(work.programmes.draft(programme_id), zone=shop_zone(work))
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
 
-def _sample(
-    terms: AnyTerms,
-    rewards: tuple[tuple[str, int], ...],
-    *,
-    places: tuple[Place, ...],
-    ctx: Loyalty,
-) -> Content:
-    """A member who has collected a little, so that every part of the card shows something."""
-    balance = _sample_balance(terms, rewards)
-    carry = terms.spend_minor * 2 // 5 if isinstance(terms, PointsTerms) else 0
-    lines = tuple(RewardLine(name=n, cost=c, due=c <= balance) for n, c in rewards)
-    return Content(
-        serial_number="SAMPLE",
-        language=current_language(),
-        member_number=SAMPLE_NUMBER,
-        member_name=_("Ada Lovelace"),
-        barcode="SAMPLE0000000000000000CARD",
-        unit=first_unit(terms),
-        balance=balance,
-        goal=goal_of(terms),
-        progress=progress_words(terms, lines, balance=balance, carry=carry),
-        next_reward=next_reward(lines),
-        rewards=lines,
-        rules=explain_any(terms),
-        history=_sample_history(terms),
-        places=places,
-        card_link=f"{ctx.settings.public_url}/m/…",
-    )
+def _uploads(design: Design) -> tuple[object, object]:
+    return design.source_images, design.localised_sources
 
 
-def _sample_balance(terms: AnyTerms, rewards: tuple[tuple[str, int], ...]) -> int:
-    goal = goal_of(terms)
-    if goal is not None:
-        return max(1, goal * 2 // 3)
-    if rewards:
-        return max(1, rewards[0][1] * 7 // 10)
-    return 12 * terms.points if isinstance(terms, PointsTerms) else 12
-
-
-def _sample_history(terms: AnyTerms) -> tuple[str, ...]:
-    if isinstance(terms, ProgrammeTerms):
-        return ()
-    if isinstance(terms, StampTerms):
-        return reasons.sentences(
-            reasons.visit_reason(terms, visits=1, balance=_sample_balance(terms, ()))
-        )[:1]
-    earned = Earned(units=12 * terms.points, carry_minor=0)
-    reason = reasons.spend_reason(terms, earned, counted_minor=12 * terms.spend_minor)
-    return reasons.sentences(reason)[:1]
+def _put(work: UnitOfWork, images: Mapping[ImageName, Rendered]) -> dict[ImageName, ImageRef]:
+    for picture in images.values():
+        work.programmes.put_image(picture.data, SHOWN_TYPE, picture.width, picture.height)
+    return {name: picture.ref for name, picture in images.items()}

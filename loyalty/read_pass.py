@@ -192,10 +192,17 @@ def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedFiles:
         face.design_version,
         (content.goal, stamps),
         strings_key(design, content),
+        content.language if design.localised else "",
     )
     packed = workshop.packed.get(key)
     if packed is None:
-        images = load_images(work, design, goal=content.goal, balance=content.balance)
+        images = load_images(
+            work,
+            design,
+            goal=content.goal,
+            balance=content.balance,
+            language=content.language,
+        )
         packed = pack_files(images, strings=pass_strings(design, content))
         workshop.packed.put(key, packed)
     return packed

@@ -127,6 +127,7 @@ class Design:
 
     Colours are `#rrggbb`. `images` may be empty: the wallets then get a plain icon drawn from the
     first letter of the name. `source_images` keeps the upload each rendering came from.
+    `localised` are pictures for readers of another language, drawn from `localised_sources`.
     `language` (BCP 47) is that of the texts here; `translations` holds the others'.
     `stamp_images` has one set of pictures per number of filled stamps, from none to all, drawn
     when the design is published; another length than the goal's means that none fits.
@@ -147,6 +148,8 @@ class Design:
     email: str = ""
     images: Mapping[ImageName, ImageRef] = field(default_factory=dict)
     source_images: Mapping[Upload, str] = field(default_factory=dict)
+    localised: Mapping[str, Mapping[ImageName, ImageRef]] = field(default_factory=dict)
+    localised_sources: Mapping[str, Mapping[Upload, str]] = field(default_factory=dict)
     language: str = "en"
     translations: Mapping[str, Texts] = field(default_factory=dict)
     nearby_text: str = ""
@@ -174,12 +177,23 @@ class Design:
         return goal is not None and self.stamp_shape is not StampShape.NONE and goal <= DRAWN_MAX
 
     def pictures(
-        self, *, goal: int | None = None, balance: int = 0
+        self, *, goal: int | None = None, balance: int = 0, language: str = ""
     ) -> Mapping[ImageName, ImageRef]:
-        """The images of one card: the owner's, and the stamps of this balance over the strip."""
+        """The images of one card: the owner's or its language's, the stamps of this balance on top.
+
+        A card has the pictures of its member's language and no others: phones may not refresh
+        what lies beside a language, and do refresh what a card brings itself.
+        """
+        images = {**self.images, **self._pictures_in(language)}
         if goal is None or len(self.stamp_images) != goal + 1:
-            return self.images
-        return {**self.images, **self.stamp_images[max(0, min(balance, goal))]}
+            return images
+        return {**images, **self.stamp_images[max(0, min(balance, goal))]}
+
+    def _pictures_in(self, language: str) -> Mapping[ImageName, ImageRef]:
+        for name in (language, language.partition("-")[0]):
+            if name in self.localised and name in self.translations:
+                return self.localised[name]
+        return {}
 
 
 def check_design(design: Design) -> None:
@@ -284,6 +298,8 @@ def to_document(design: Design) -> dict[str, Any]:
             language: {name: text for name, text in texts._asdict().items() if text}
             for language, texts in design.translations.items()
         },
+        # Left out while there are none: faces of cards from before stay what they were.
+        **_localised(design),
         "expires_at": design.expires_at.isoformat() if design.expires_at else None,
         "stamp_shape": str(design.stamp_shape),
         "stamp_images": [_references(images) for images in design.stamp_images],
@@ -312,12 +328,31 @@ def from_document(document: Mapping[str, Any]) -> Design:
             language: Texts(**{name: texts[name] for name in Texts._fields if name in texts})
             for language, texts in document.get("translations", {}).items()
         },
+        localised={
+            language: _images(images) for language, images in document.get("localised", {}).items()
+        },
+        localised_sources={
+            language: {Upload(role): _checked_hash(sha256) for role, sha256 in roles.items()}
+            for language, roles in document.get("localised_sources", {}).items()
+        },
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         stamp_shape=StampShape(document.get("stamp_shape", StampShape.CIRCLE)),
         stamp_images=tuple(_images(images) for images in document.get("stamp_images", ())),
         apple=options_from_document(document.get("apple", {})),
         google=google_from_document(document.get("google", {})),
     )
+
+
+def _localised(design: Design) -> dict[str, Any]:
+    if not design.localised_sources:
+        return {}
+    return {
+        "localised": {name: _references(images) for name, images in design.localised.items()},
+        "localised_sources": {
+            name: {str(role): sha256 for role, sha256 in roles.items()}
+            for name, roles in design.localised_sources.items()
+        },
+    }
 
 
 def _references(images: Mapping[ImageName, ImageRef]) -> dict[str, Any]:

@@ -145,8 +145,10 @@ def object_patch(
 
 
 def _hero(design: Design, content: Content, identity: GoogleIdentity) -> Document:
-    """The member's own picture: the stamps of this balance; else the class's banner shows."""
-    pictures = design.pictures(goal=content.goal, balance=content.balance)
+    """The member's own picture: stamps or another language's; else the class's banner shows."""
+    pictures = design.pictures(
+        goal=content.goal, balance=content.balance, language=content.language
+    )
     ref = pictures.get(ImageName.GOOGLE_HERO)
     if content.erased or ref is None or ref == design.images.get(ImageName.GOOGLE_HERO):
         return {}

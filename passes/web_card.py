@@ -127,7 +127,9 @@ def card_view(design: Design, content: Content) -> CardView:
         colours=card_colours(design),
         images={
             name: ref.sha256
-            for name, ref in design.pictures(goal=content.goal, balance=content.balance).items()
+            for name, ref in design.pictures(
+                goal=content.goal, balance=content.balance, language=content.language
+            ).items()
         },
         barcode=face.barcode,
         barcode_text=face.barcode_text,

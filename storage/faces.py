@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, and_, select
 
 from common.errors import NotFound
 from common.i18n import gettext as _
@@ -26,6 +26,7 @@ from passes.design import Design, ImageName, from_document
 from signing.keyring import Keyring
 from signing.tokens import barcode_token, card_link_token, rotating_secret
 from storage import tables
+from storage.face_history import history_of
 from storage.face_rules import rules_of
 from storage.face_words import movement, next_reward, progress_words
 from storage.messages import present_texts, said_by
@@ -34,7 +35,6 @@ from storage.terms_documents import terms_of_document
 from storage.unit_of_work import UnitOfWork
 from storage.wallet_passes import WalletPass
 
-HISTORY_LENGTH: Final = 5
 PLACES_MAX: Final = 10
 REWARDS_MAX: Final = 20
 FACES_MAX: Final = 1000
@@ -113,7 +113,7 @@ def load_faces(
         {its: one.terms for its, one in programmes.items()},
         {one.card.member_id: one.card.programme_id for one in holders if not one.erased},
     )
-    history = _history(work, [one.card.member_id for one in holders])
+    history = history_of(work.scope, [one.card.member_id for one in holders])
     messages = present_texts(work.scope, [one.card.id for one in holders])
     return {
         one.card.id: Face(
@@ -141,13 +141,18 @@ def load_faces(
 
 
 def load_images(
-    work: UnitOfWork, design: Design, *, goal: int | None = None, balance: int = 0
+    work: UnitOfWork,
+    design: Design,
+    *,
+    goal: int | None = None,
+    balance: int = 0,
+    language: str = "",
 ) -> dict[str, bytes]:
     """A card's images for Apple, PNG bytes by file name; the caller keeps them per version.
 
     A stamp card has a set for each number of filled stamps, from 0 to `goal`.
     """
-    pictures = design.pictures(goal=goal, balance=balance)
+    pictures = design.pictures(goal=goal, balance=balance, language=language)
     wanted = {name: ref.sha256 for name, ref in pictures.items() if not name.startswith("google-")}
     table = tables.image
     rows = work.scope.execute(
@@ -289,54 +294,6 @@ def _rewards(work: UnitOfWork, programme_ids: Sequence[int]) -> dict[int, list[t
     found: dict[int, list[tuple[str, int]]] = {}
     for row in rows:
         found.setdefault(row.programme_id, []).append((row.name, row.cost))
-    return found
-
-
-def _history(work: UnitOfWork, member_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """The last movements of each member, newest first."""
-    operation, reward, location = tables.operation, tables.reward, tables.location
-    latest = (
-        work.scope.select(
-            operation,
-            operation.c.id,
-            func.row_number()
-            .over(partition_by=operation.c.member_id, order_by=operation.c.id.desc())
-            .label("place"),
-        )
-        .where(operation.c.member_id.in_(sorted(set(member_ids))))
-        .where(or_(operation.c.part_of_id.is_(None), operation.c.kind == "expire"))
-        .subquery()
-    )
-    rows = work.scope.execute(
-        work.scope.select(
-            operation,
-            operation.c.member_id,
-            operation.c.reason,
-            operation.c.created_at,
-            reward.c.name.label("reward_name"),
-            location.c.name.label("location_name"),
-        )
-        .join(latest, latest.c.id == operation.c.id)
-        .outerjoin(
-            reward,
-            and_(
-                reward.c.merchant_id == operation.c.merchant_id,
-                reward.c.id == operation.c.reward_id,
-            ),
-        )
-        .outerjoin(
-            location,
-            and_(
-                location.c.merchant_id == operation.c.merchant_id,
-                location.c.id == operation.c.location_id,
-            ),
-        )
-        .where(latest.c.place <= HISTORY_LENGTH)
-        .order_by(operation.c.id.desc())
-    )
-    found: dict[int, list[Row[Any]]] = {}
-    for row in rows:
-        found.setdefault(row.member_id, []).append(row)
     return found
 
 

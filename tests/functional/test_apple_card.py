@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from common.actor import SYSTEM
 from common.clock import ManualClock
+from common.errors import InvalidInput
 from ledger.terms import StampTerms
 from loyalty.apple_certificate import install_certificate
 from loyalty.check_pass import TrustedRoots, inspect_pass
 from loyalty.context import Loyalty
-from loyalty.design import read_draft, save_picture, save_words
+from loyalty.design import read_draft, remove_picture, save_picture, save_words
 from loyalty.earn import EarnRequest, earn
 from loyalty.programmes import change_terms
 from loyalty.publish import publish
@@ -165,6 +166,49 @@ def test_nfc_is_in_the_pass_only_while_the_certificate_allows_it(house: House) -
     roots = TrustedRoots(operator=apple.root_pem, sandbox=None)
     found = inspect_pass(data, roots=roots, now=house.clock.now())
     assert {one.code for one in found} == {"web_service_loopback"}
+
+
+def test_a_member_sees_the_picture_of_their_language(house: House) -> None:
+    arguments = (house.ctx, house.merchant_id, house.programme_id)
+    save_words(*arguments, {"languages": "de", "stamp_shape": "none"}, actor=SYSTEM)
+    save_picture(*arguments, Upload.STRIP, a_picture(800, 400), actor=SYSTEM)
+    german = a_picture(1200, 1200)
+    with pytest.raises(InvalidInput, match="Languages"):
+        save_picture(*arguments, Upload.STRIP, german, actor=SYSTEM, language="fr")
+    save_picture(*arguments, Upload.STRIP, german, actor=SYSTEM, language="de")
+    publish(*arguments, actor=SYSTEM)
+
+    english = the_pass(house, house.enrol(name="Ada").card_token)
+    guest = the_pass(house, house.enrol(name="Max", language="de").card_token)
+
+    strips = {"strip.png", "strip@2x.png", "strip@3x.png"}
+    assert strips <= english.keys() == guest.keys()
+    assert all(english[name] != guest[name] for name in strips)
+    assert english["logo.png"] == guest["logo.png"]
+    assert not [name for name in guest if name.endswith(".png") and "/" in name]
+
+    remove_picture(*arguments, Upload.STRIP, actor=SYSTEM, language="de")
+    publish(*arguments, actor=SYSTEM)
+    again = the_pass(house, house.enrol(name="Eva", language="de").card_token)
+    assert again["strip.png"] == english["strip.png"]
+
+
+def test_the_owner_uploads_a_picture_for_one_language(ctx: Loyalty, house: House) -> None:
+    save_words(ctx, house.merchant_id, house.programme_id, {"languages": "de"}, actor=SYSTEM)
+    owner = an_owner(an_app(ctx), ctx, house.merchant_id)
+    page = f"/console/cards/{house.programme_id}"
+    owner.get(page)
+    fields = {
+        **owner.hidden(f"{page}/strip"),
+        "strip": (io.BytesIO(a_picture(800, 400)), "x.png"),
+        "picture_language": "de",
+    }
+    owner.client.post(f"{page}/strip", data=fields, base_url="http://127.0.0.1:8080")
+
+    assert "Another one for de" in owner.get(page).text
+    draft = read_draft(ctx, house.merchant_id, house.programme_id).design
+    assert list(draft.localised_sources["de"]) == [Upload.STRIP]
+    assert draft.source_images == {}
 
 
 def test_a_member_gets_the_owners_texts_in_the_language_of_the_member(house: House) -> None:

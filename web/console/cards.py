@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from common.errors import InvalidInput
 from common.i18n import gettext as _
 from ledger.any_terms import has_stamps
-from loyalty.design import preview, read_draft, remove_picture, save_picture, save_words
+from loyalty.design import read_draft, remove_picture, save_picture, save_words
+from loyalty.design_preview import preview
 from loyalty.design_words import is_word
 from loyalty.programmes import (
     ProgrammeView,
@@ -97,7 +98,15 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
     sent = request.files.get(role)
     data = sent.stream.read(UPLOAD_BYTES_MAX) if sent else b""
     try:
-        save_picture(ctx, who.merchant_id, programme_id, Upload(role), data, actor=who.actor())
+        save_picture(
+            ctx,
+            who.merchant_id,
+            programme_id,
+            Upload(role),
+            data,
+            actor=who.actor(),
+            language=text("picture_language"),
+        )
     except InvalidInput as error:
         if wants_json():
             return answer(error)
@@ -115,7 +124,12 @@ def remove(programme_id: int, role: str) -> ResponseReturnValue:
     """Take a picture off the card."""
     who = signed_in()
     remove_picture(
-        services().loyalty, who.merchant_id, programme_id, Upload(role), actor=who.actor()
+        services().loyalty,
+        who.merchant_id,
+        programme_id,
+        Upload(role),
+        actor=who.actor(),
+        language=text("picture_language"),
     )
     return done(_("The picture is off the card."), "card", programme_id=programme_id)
 

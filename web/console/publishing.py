@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from common.i18n import gettext as _
-from loyalty.design import preview
+from loyalty.design_preview import preview
 from loyalty.programmes import ProgrammeView, read_programme
 from loyalty.publish import publish
 from passes.barcodes import qr_svg

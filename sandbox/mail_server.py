@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import cast
 
 from sandbox.clock import SandboxClock, iso
 from sandbox.events import EventLog
@@ -72,7 +71,7 @@ class MailServer:
         return next((each for each in self.mails() if each.number == number), None)
 
     def keep(self, receivers: list[str], body: bytes) -> None:
-        found = cast("EmailMessage", message_from_bytes(body, policy=default))
+        found = message_from_bytes(body, policy=default)
         with self._lock:
             self._last += 1
             mail = ReceivedMail(

@@ -18,6 +18,7 @@ from regulars.commands import (
     members,
     migrate_engine,
     outbox,
+    rules,
     setup,
     upgrade,
     wallets,
@@ -54,6 +55,7 @@ for module in (
     upgrade,
     migrate_engine,
     outbox,
+    rules,
 ):
     for command in module.COMMANDS:
         main.add_command(command)

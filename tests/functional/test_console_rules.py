@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from flask import Flask
 
@@ -215,3 +217,37 @@ def test_items_rewards_and_coupons_are_kept_and_shown_again(owner, house):
     assert owner.status == 422
     for field in ("name", "code", "percent"):
         assert f'id="{field}-error"' in owner.page
+
+
+def test_rules_are_rehearsed_on_past_sales_and_nothing_is_kept(owner, house):
+    path = f"/console/cards/{house.programme_id}/rehearsal"
+    table = "date,amount\n2026-10-01 10:00,12.50\n2026-10-02 11:00,20.00\nbad,row\n"
+    owner.get(path)
+    fields = {**owner.hidden(path), "file": (io.BytesIO(table.encode()), "sales.csv")}
+
+    answer = owner.client.post(path, data=fields, base_url="http://127.0.0.1:8080")
+
+    assert answer.status_code == 200
+    assert "two patterns were assumed" in answer.text
+    assert "1 row was passed over" in answer.text
+    for wrong in (b"", b"no,table", b"\xff\xfe\x00", b"date,amount\n"):
+        owner.get(path)
+        fields = {**owner.hidden(path), "file": (io.BytesIO(wrong), "sales.csv")}
+        answer = owner.client.post(path, data=fields, base_url="http://127.0.0.1:8080")
+        assert answer.status_code == 422
+        assert 'id="file-error"' in answer.text
+
+
+def test_the_statement_tells_what_is_owed_and_comes_as_a_table(owner, house):
+    path = f"/console/cards/{house.programme_id}/statement"
+
+    owner.get(path)
+    assert owner.status == 200
+    assert "Estimate" in owner.page
+    table = owner.client.get(f"{path}.csv?by=month", base_url="http://127.0.0.1:8080")
+    assert table.mimetype == "text/csv"
+    assert table.text.startswith("month,unit,issued")
+    for wrong in ("since=x", "breakage=101", "breakage=x", "since=2027-01-01&until=2026-01-01"):
+        owner.get(f"{path}?{wrong}")
+        assert owner.status == 422
+    assert owner.get(f"{path}.csv?by=year").status_code == 422

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from common.clock import to_micros
 from storage.records import record_of
@@ -24,6 +24,7 @@ from storage.tables import (
     member,
     operation,
     person,
+    programme,
     registration,
     reward,
     role,
@@ -289,7 +290,9 @@ class Reports:
                 _sum(case((kind == "earn", units), else_=0)).label("earned"),
                 _sum(case((kind == "redeem", -units), else_=0)).label("redeemed"),
                 _sum(case((operation.c.kind == "reverse", 1), else_=0)).label("undone"),
-                _sum(func.coalesce(sale.c.gross_minor, 0)).label("sales_minor"),
+                _sum(case((operation.c.kind == "earn", sale.c.gross_minor), else_=0)).label(
+                    "sales_minor"
+                ),
             )
             .outerjoin(
                 table, and_(table.c.merchant_id == operation.c.merchant_id, table.c.id == who)
@@ -297,6 +300,8 @@ class Reports:
             .outerjoin(undone, _same(operation.c.reverses_id, undone))
             .outerjoin(sale, _same(operation.c.sale_id, sale))
             .where(operation.c.created_at >= since, operation.c.created_at < until)
+            # An event of several units is one visit; its first operation is the card's own unit.
+            .where(operation.c.part_of_id.is_(None))
             .group_by(who)
             .order_by(func.count().desc())
             .limit(PAGE_MAX)
@@ -323,7 +328,7 @@ class Reports:
                 staff.c.name.label("staff_name"),
                 location.c.name.label("location_name"),
                 reward.c.name.label("reward_name"),
-                sale.c.gross_minor,
+                case((operation.c.kind == "earn", sale.c.gross_minor)).label("gross_minor"),
                 sale.c.currency,
                 later.c.id.is_not(None).label("reversed"),
             )
@@ -339,6 +344,8 @@ class Reports:
                     later.c.reverses_id == operation.c.id,
                 ),
             )
+            # The first of an event tells the whole; what ran out before it is told apart.
+            .where(or_(operation.c.part_of_id.is_(None), operation.c.kind == "expire"))
         )
 
     def _members(self) -> Select[Any]:
@@ -346,8 +353,6 @@ class Reports:
             account.c.merchant_id == member.c.merchant_id, account.c.member_id == member.c.id
         )
         own = ("id", "name", "number", "state", "joined_at", "source")
-        # A member has one account per unit; the programme's unit came last.
-        newest = select(func.max(account.c.id)).where(mine).correlate(member).scalar_subquery()
         return (
             self._scope.select(
                 member,
@@ -355,7 +360,8 @@ class Reports:
                 func.coalesce(account.c.balance, 0).label("balance"),
                 func.coalesce(account.c.unit, "points").label("unit"),
             )
-            .outerjoin(account, and_(mine, account.c.id == newest))
+            .join(programme, _same(member.c.programme_id, programme))
+            .outerjoin(account, and_(mine, account.c.unit == programme.c.unit))
             .where(member.c.state != "erased")
         )
 

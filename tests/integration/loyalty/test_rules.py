@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from common.actor import SYSTEM
@@ -9,8 +11,10 @@ from common.clock import ManualClock
 from common.errors import IdempotencyMismatch, InvalidInput, LimitReached
 from loyalty.context import Loyalty
 from loyalty.items import ItemForm, add_item
+from loyalty.refund import RefundRequest, refund
 from loyalty.sold import SaleItem
 from storage.engine import Database
+from storage.unit_of_work import open_work
 from storage.verify import verify
 from tests.support.counter import a_shop, count, do_earn
 from tests.support.rules import SPEND, a_rule_shop, balances, buy, terms_of
@@ -145,3 +149,34 @@ def test_a_sale_of_one_rate_keeps_its_lines_with_what_the_list_knows(
     with pytest.raises(InvalidInput):
         do_earn(ctx, shop, 900, tax_minor=901)
     assert count(database, "sale") == 1
+
+
+def test_an_event_of_several_units_is_one_visit_in_the_reports(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    units = [{"code": "points", "kind": "points"}, COFFEE]
+    shop = a_rule_shop(database, clock, terms_of(SPEND, COFFEES, units=units))
+    sale = buy(
+        ctx,
+        shop,
+        2000,
+        lines=(SaleItem(category="coffee", quantity=3, net_minor=2000),),
+        actor=shop.anna,
+    )
+    back = RefundRequest(
+        operation_id=sale.operation_id,
+        amount_minor=1000,
+        actor=shop.anna,
+        idempotency_key="back",
+    )
+    refund(ctx, shop.merchant_id, back)
+
+    with open_work(database, shop.merchant_id, clock=clock, writing=False) as work:
+        start = clock.now() - timedelta(hours=1)
+        (anna,) = work.reports.people_of_day(start, clock.now() + timedelta(hours=1))
+        movements = work.reports.movements(limit=10)
+        (member,) = work.reports.members(limit=10)
+
+    assert (anna.visits, anna.earned, anna.sales_minor) == (1, 2, 2000)
+    assert [line.kind for line in movements] == ["refund", "earn"]
+    assert (member.unit, member.balance) == ("points", 1)

@@ -78,7 +78,8 @@ class _Listen:
     """psycopg's notifications, looked for in short waits so that a stop is heard."""
 
     def __init__(self, connection: Connection, stop: threading.Event) -> None:
-        self._driver: Any = connection.connection.driver_connection
+        # The raw connection: a detached one no longer knows it by its other name.
+        self._driver: Any = connection.connection.dbapi_connection
         self._stop = stop
 
     def wait(self, timeout_s: float) -> bool:

@@ -48,7 +48,7 @@ EXPIRIES = (
     {"kind": "never"},
     {"kind": "days", "days": 5},
     {"kind": "idle", "days": 4},
-    {"kind": "month_end", "months": 0},
+    {"kind": "month_end", "months": 1},
 )
 MORE_RULES: tuple[dict[str, Any], ...] = (
     {"kind": "multiplier", "code": "double", "unit": "points", "percent": 200},

@@ -241,13 +241,13 @@ def withdraw_message(ctx: Loyalty, merchant_id: int, message_id: int, *, actor: 
 
     Raises:
         NotFound: no such message.
-        Conflict: it was withdrawn before.
+        Conflict: no card shows it any more.
     """
 
     def action(work: UnitOfWork) -> None:
         message = _find(work, message_id)
-        if message.state == MessageState.WITHDRAWN:
-            raise Conflict(_("This message was withdrawn before."))
+        if message.state in {MessageState.WITHDRAWN, MessageState.OVER}:
+            raise Conflict(_("No card shows this message any more."))
         work.messages.end_changes(message_id)
         work.outbox.drop_message(message_id)
         work.messages.set(message_id, state=MessageState.WITHDRAWN, ended_at=work.clock.now())

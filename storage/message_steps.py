@@ -22,6 +22,7 @@ from storage.scope import Scope
 from storage.segments import cards_of
 
 CHOOSE_MAX: Final = 1000
+_SHOWN_TO_THE_END: Final = (MessageState.SENT, MessageState.STOPPED)
 _WORKING: Final = (MessageState.WAITS, MessageState.CHOOSES, MessageState.SENDS)
 
 
@@ -44,7 +45,9 @@ class MessageSteps:
             return False
         scope = self._scope_of(row.merchant_id)
         message = record_of(Message, row)
-        if message.state == MessageState.SENDS:
+        if message.state in _SHOWN_TO_THE_END:
+            self._end(scope, message)
+        elif message.state == MessageState.SENDS:
             Messages(scope).set(
                 message.id, state=MessageState.SENT, ended_at=self._scope.clock.now()
             )
@@ -60,8 +63,8 @@ class MessageSteps:
         """A slice of a message's change was moved: note its cards, and what Google is told."""
         scope = self._scope_of(change.merchant_id)
         message = Messages(scope).find(change.message_id or 0)
-        if message is None or not count:
-            return
+        if message is None or not count or message.state == MessageState.OVER:
+            return  # Google hides its entry by itself when its days are over
         card, wallet = tables.message_card, tables.wallet_pass
         ids = list(
             scope.execute(
@@ -90,6 +93,12 @@ class MessageSteps:
         )
         if message.loud:
             self._tell_google(scope, message, ids, kind=OutboxKind.MESSAGE)
+
+    def _end(self, scope: Scope, message: Message) -> None:
+        """Its days are over: phones come once more, and show it no longer. Nothing rings."""
+        Messages(scope).set(message.id, state=MessageState.OVER)
+        if message.cards:
+            Messages(scope).begin_change(message, new_id())
 
     def _choose(self, scope: Scope, message: Message) -> None:
         """Choose the next cards; the last slice lets the telling begin."""
@@ -170,11 +179,14 @@ class MessageSteps:
             .exists()
         )
         now = self._scope.clock.now()
+        over = and_(
+            message.c.state.in_([str(one) for one in _SHOWN_TO_THE_END]), message.c.ends_at <= now
+        )
         waits = and_(message.c.state == MessageState.WAITS, message.c.send_at <= now)
         told = and_(message.c.state == MessageState.SENDS, ~still)
         return (
             select(message.c.merchant_id, *columns(message, Message))
-            .where(waits | told | (message.c.state == MessageState.CHOOSES))
+            .where(waits | told | over | (message.c.state == MessageState.CHOOSES))
             .order_by(message.c.cursor_id, message.c.id)
         )
 

@@ -4,7 +4,7 @@ Not done here: choosing and telling cards (message_steps.py), who is meant (segm
 what may be written (loyalty/messages.py).
 
 States: `waits` for its time, `chooses` its cards, `sends`, then `sent`; `stopped` tells no further
-card, `withdrawn` takes the words off those that were told.
+card, `withdrawn` takes the words off those that were told, and so does `over` when its days are.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class MessageState(StrEnum):
     SENT = "sent"
     STOPPED = "stopped"
     WITHDRAWN = "withdrawn"
+    OVER = "over"
 
 
 SHOWN: Final = (MessageState.SENDS, MessageState.SENT, MessageState.STOPPED)
@@ -169,7 +170,7 @@ class Messages:
         self._scope.execute(
             self._scope.update(table)
             .where(table.c.message_id == message_id, table.c.done_at.is_(None))
-            .values(done_at=self._scope.clock.now())
+            .values(done_at=self._scope.clock.now(), cancelled_at=self._scope.clock.now())
         )
 
     def card_of(self, message_id: int, member_id: int) -> int | None:

@@ -751,7 +751,7 @@ outbox = _merchant_table(
 message = _merchant_table(
     "message",
     _required("programme_id", BigInteger),
-    _required("state", Text),  # waits | chooses | sends | sent | stopped | withdrawn
+    _required("state", Text),  # waits | chooses | sends | sent | stopped | withdrawn | over
     _required("segment", JsonText),  # to whom, e.g. {"kind": "lapsed"}
     _required("texts", JsonText),  # by language
     _required("loud", Boolean),  # phones may say so
@@ -765,7 +765,8 @@ message = _merchant_table(
     _time("created_at"),
     _to("programme_id", "programme"),
     CheckConstraint(
-        "state in ('waits', 'chooses', 'sends', 'sent', 'stopped', 'withdrawn')", name="state"
+        "state in ('waits', 'chooses', 'sends', 'sent', 'stopped', 'withdrawn', 'over')",
+        name="state",
     ),
     Index(None, "merchant_id", "state"),
 )

@@ -68,7 +68,7 @@ def _message() -> None:
             name="fk_programme_id",
         ),
         sa.CheckConstraint(
-            "state in ('waits', 'chooses', 'sends', 'sent', 'stopped', 'withdrawn')",
+            "state in ('waits', 'chooses', 'sends', 'sent', 'stopped', 'withdrawn', 'over')",
             name="ck_message_state",
         ),
     )

@@ -164,6 +164,22 @@ def test_a_card_shows_the_newest_message_that_has_not_ended(
     assert words() == []
 
 
+def test_when_its_days_are_over_the_cards_are_told_once_more(
+    ctx: Loyalty, clock: ManualClock
+) -> None:
+    programme_id, _members, cards = some_members(ctx, 3)
+    message = a_message(ctx, programme_id)
+    work_on(ctx)
+    clock.advance(days=7)
+
+    work_on(ctx)
+    work_on(ctx)
+
+    assert find(ctx, message).state == MessageState.OVER
+    assert shown(ctx, cards) == set()
+    assert revisions(ctx, cards) == [3, 3, 3]
+
+
 def test_a_stop_tells_no_further_card_and_keeps_what_was_told(ctx: Loyalty) -> None:
     programme_id, _members, cards = some_members(ctx, 6)
     message = a_message(ctx, programme_id)

@@ -328,7 +328,7 @@ class AppleLane:
         pushed = parcel.target.device
         # Without a moment from the service, what we pushed to is what died.
         before = parcel.answer.gone_since or pushed.push_token_at
-        if devices.end_device(pushed.id, token_before=before):
+        if devices.end_device(pushed.id, push_token=pushed.push_token, token_before=before):
             return []
         return [again(self._desk, c, parcel.answer) for c in parcel.claims]
 

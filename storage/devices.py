@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from common.clock import to_micros
@@ -222,21 +222,27 @@ class Devices:
         now = to_micros(self._scope.clock.now())
         self._scope.run_sql(_NOTE_PUSHED, (score_milli, now, self._scope.merchant, device_id))
 
-    def end_device(self, device_id: int, *, token_before: datetime | None) -> bool:
+    def end_device(self, device_id: int, *, push_token: str, token_before: datetime | None) -> bool:
         """The push service says the token is dead: its registrations end, no other's.
 
         Args:
             device_id: the phone.
-            token_before: when the service saw the token die; a token stored later is another one.
+            push_token: the token that was pushed to; a phone that has another one now lives.
+            token_before: when the service saw the token die; one that was stored again later
+                lives. A time ahead of now was written by a wrong clock and proves nothing.
 
         Returns:
             False when the phone has registered again since, so that nothing was ended.
         """
         device, registration = tables.device, tables.registration
-        dead = self._scope.update(device).where(device.c.id == device_id)
+        now = self._scope.clock.now()
+        dead = self._scope.update(device).where(
+            device.c.id == device_id, device.c.push_token == push_token
+        )
         if token_before is not None:
-            dead = dead.where(device.c.push_token_at <= token_before)
-        ended = self._scope.execute(dead.values(gone_at=self._scope.clock.now()))
+            stored = device.c.push_token_at
+            dead = dead.where(or_(stored <= token_before, stored > now))
+        ended = self._scope.execute(dead.values(gone_at=now))
         if not ended.rowcount:
             return False
         self._end(registration.c.device_id == device_id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from common.clock import ManualClock
 from loyalty.context import Loyalty
 from storage import tables
 from storage.devices import Devices
@@ -118,12 +119,49 @@ def test_a_death_seen_before_the_phone_came_back_ends_nothing(
 
     def end(work: UnitOfWork) -> tuple[bool, bool]:
         devices = Devices(work.scope)
-        early = devices.end_device(device.id, token_before=before)
-        return early, devices.end_device(device.id, token_before=device.push_token_at)
+        early = devices.end_device(device.id, push_token="aa", token_before=before)
+        late = devices.end_device(device.id, push_token="aa", token_before=device.push_token_at)
+        return early, late
 
     assert run_work(ctx.database, CAFE.id, end, clock=ctx.clock) == (False, True)
     assert counts(ctx) == (1, 0, 0)
     assert register(ctx, card)
+
+
+def end_with(ctx: Loyalty, card: WalletPass, token: str, died_at: datetime) -> bool:
+    with open_work(ctx.database, CAFE.id, clock=ctx.clock, writing=False) as work:
+        (device,) = work.passes.devices_of_pass(card.id)
+    return run_work(
+        ctx.database,
+        CAFE.id,
+        lambda work: Devices(work.scope).end_device(
+            device.id, push_token=token, token_before=died_at
+        ),
+        clock=ctx.clock,
+    )
+
+
+def test_a_new_token_outlives_the_old_one_though_our_clock_went_back(
+    ctx: Loyalty, card: WalletPass, clock: ManualClock
+) -> None:
+    register(ctx, card, token="old")
+    died_at = clock.now() + timedelta(minutes=1)  # by the push service's clock
+    clock.advance(hours=-2)
+    register(ctx, card, token="new")
+
+    assert not end_with(ctx, card, "old", died_at)
+    assert counts(ctx)[1] == 1
+
+
+def test_a_dead_token_that_was_stored_by_a_clock_ahead_ends_all_the_same(
+    ctx: Loyalty, card: WalletPass, clock: ManualClock
+) -> None:
+    clock.advance(days=2)
+    register(ctx, card, token="old")
+    clock.advance(days=-2)
+
+    assert end_with(ctx, card, "old", clock.now())
+    assert counts(ctx)[1] == 0
 
 
 def test_a_mass_change_moves_every_card_in_slices(ctx: Loyalty) -> None:

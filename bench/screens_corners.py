@@ -28,9 +28,10 @@ class Corners:
 def prepare_corners(live: LiveInstallation, page: Page) -> Corners:
     """A second programme with stamps and a member; `page` is signed in."""
     page.goto(f"{live.address}/console/cards/new")
-    page.locator("input[name=name]").fill("Brunch Stamps")
+    page.get_by_text("Or begin with one rule of your own").click()
+    page.locator("#name").fill("Brunch Stamps")
     page.locator("input[value=stamps]").check()
-    page.locator("main form .button").first.click()
+    page.get_by_role("button", name="Begin the card").click()
     page.get_by_role("link", name="Publish", exact=True).click()
     page.get_by_role("button", name=re.compile("Publish")).first.click()
     made = live.command("issue", "--programme", "brunch-stamps", "--name", "Mary Jackson")
@@ -57,8 +58,11 @@ def take_console(live: LiveInstallation, page: Page, shoot: Shoot) -> str:
         shoot(f"console-{label}")
     for label, path in (("branch", "branches/new"), ("card", "cards/new")):
         page.goto(f"{live.address}/console/{path}")
+        for folded in page.locator("main details summary").all():
+            folded.click()
         page.locator("main form:not([action*=sign-out]) button[type=submit]").last.click()
         shoot(f"console-{label}-refused")
+    take_rules(live, page, shoot)
     page.goto(f"{live.address}/console/set-up/check")
     page.locator("input[name=pass]").set_input_files(
         {"name": "harbour.pkpass", "mimeType": "application/vnd.apple.pkpass", "buffer": b"no"}
@@ -86,6 +90,29 @@ def take_console(live: LiveInstallation, page: Page, shoot: Shoot) -> str:
         page.goto(publishing.replace("/publish", f"/poster?paper={paper}"))
         shoot(f"poster-{paper}")
     return pin_link
+
+
+def take_rules(live: LiveInstallation, page: Page, shoot: Shoot) -> None:
+    """A card begun from a starter: its rules, forms, numbers and lists."""
+    page.goto(f"{live.address}/console/cards?all=1")
+    if not page.get_by_role("link", name="Style club").count():
+        page.goto(f"{live.address}/console/cards/new")
+        page.locator("input[value=boutique]").check()
+        page.get_by_role("button", name="Begin with this").click()
+    else:
+        page.get_by_role("link", name="Style club").click()
+    card = page.url.split("?")[0]
+    for label, path in (
+        ("list", "rules"), ("add", "rules/add"), ("spend", "rules/rules/base"),
+        ("bonus", "rules/rules/a_little_more"), ("tiers", "rules/tiers/all"),
+        ("challenge", "rules/rules/add/challenge"), ("promises", "rules/promises/all"),
+        ("unit", "rules/units/points"), ("publish", "rules/publish"), ("rewards", "rewards"),
+        ("coupons", "coupons"), ("rehearsal", "rehearsal"), ("statement", "statement"),
+    ):  # fmt: skip
+        page.goto(f"{card}/{path}")
+        shoot(f"rules-{label}")
+    page.goto(f"{live.address}/console/items")
+    shoot("rules-items")
 
 
 def take_counter(live: LiveInstallation, page: Page, corners: Corners, shoot: Shoot) -> None:

@@ -5,6 +5,7 @@ A day begins at midnight by the merchant's own clock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from common.clock import Clock
 from ledger import reasons
+from ledger.programme_terms import ProgrammeTerms
 from loyalty.balance import CardState, card_state
 from loyalty.contacts import fold_name
 from loyalty.context import Loyalty
@@ -149,7 +151,7 @@ def today(ctx: Loyalty, merchant: Merchant) -> Today:
             newest=tuple(work.reports.members(limit=5)),
             places=tuple(work.reports.places_of_day(since, until)),
             people=tuple(work.reports.people_of_day(since, until)),
-            latest=tuple(_said(one) for one in latest),
+            latest=_said(work, latest),
             behind=behind_now(work),
             steps=_steps(work),
         )
@@ -158,8 +160,7 @@ def today(ctx: Loyalty, merchant: Merchant) -> Today:
 def activity(ctx: Loyalty, merchant_id: int, *, before_id: int | None = None) -> list[Said]:
     """A page of movements, the newest first."""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        found = work.reports.movements(limit=PAGE, before_id=before_id)
-    return [_said(one) for one in found]
+        return list(_said(work, work.reports.movements(limit=PAGE, before_id=before_id)))
 
 
 def audit_trail(
@@ -194,7 +195,7 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         member = work.members.get(member_id)
-        movements = work.reports.movements(limit=PAGE, member_id=member_id)
+        movements = _said(work, work.reports.movements(limit=PAGE, member_id=member_id))
         passes = work.reports.passes_of(member_id)
         phones = work.reports.phones_of(member_id)
         live = next((one.id for one in passes if one.voided_at is None), None)
@@ -206,7 +207,7 @@ def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
         email=_opened(ctx, merchant_id, member.email_sealed, "member.email"),
         phone=_opened(ctx, merchant_id, member.phone_sealed, "member.phone"),
         card=card_state(ctx, merchant_id, member_id),
-        movements=tuple(_said(one) for one in movements),
+        movements=movements,
         passes=tuple(passes),
         phones=tuple(phones),
         next_update=next_update,
@@ -254,9 +255,19 @@ def start_of_day(clock: Clock, time_zone: str) -> datetime:
     return datetime.combine(clock.now().astimezone(zone).date(), time(), zone)
 
 
-def _said(line: MovementLine) -> Said:
-    words = reasons.sentences(line.reason, reward_name=line.reward_name or "")
-    return Said(line=line, sentences=tuple(words))
+def _said(work: UnitOfWork, lines: Sequence[MovementLine]) -> tuple[Said, ...]:
+    """The movements in words; the rules that count now lend the names of units and tiers."""
+    names = {its: work.programmes.terms(its) for its in {line.programme_id for line in lines}}
+
+    def say(line: MovementLine) -> tuple[str, ...]:
+        terms = names[line.programme_id]
+        return reasons.sentences(
+            line.reason,
+            reward_name=line.reward_name or "",
+            terms=terms if isinstance(terms, ProgrammeTerms) else None,
+        )
+
+    return tuple(Said(line=line, sentences=say(line)) for line in lines)
 
 
 def behind_now(work: UnitOfWork) -> tuple[Behind, ...]:

@@ -64,6 +64,7 @@ class MovementLine:
     balance_after: int
     reason: Mapping[str, Any]
     created_at: datetime
+    programme_id: int
     member_id: int
     member_name: str
     member_number: str
@@ -317,7 +318,7 @@ class Reports:
         )
         own = (
             "id", "kind", "units", "unit", "balance_after", "reason", "created_at", "member_id",
-            "actor_kind",
+            "actor_kind", "programme_id",
         )  # fmt: skip
         return (
             self._scope.select(

@@ -96,6 +96,8 @@ def headline(reason: Mapping[str, Any], terms: ProgrammeTerms | None = None) -> 
     if reason["rule"] == DUE:
         costs = [MINUS + _words(c["units"], c, reason, terms=terms) for c in reason["costs"]]
         return ", ".join(costs) or _discount(reason) or _("Used")
+    if reason["units"] == 0:
+        return _("Nothing to take back")
     sign = MINUS if reason["units"] < 0 else "+"
     return sign + _words(abs(reason["units"]), reason, reason, terms=terms)
 

@@ -49,6 +49,7 @@ def sale(basket: dict[str, Any]) -> Activity:
     return Activity(kind=ActivityKind.SALE, at=NOON, **basket)
 
 
+@settings(deadline=None)
 @given(document=documents())
 def test_a_programme_is_written_and_read_the_same(document: dict[str, Any]) -> None:
     terms = terms_of(document)
@@ -56,8 +57,8 @@ def test_a_programme_is_written_and_read_the_same(document: dict[str, Any]) -> N
     assert terms_of(json.loads(json.dumps(write_terms(terms)))) == terms
 
 
+@settings(deadline=None)
 @given(document=documents(), other=documents())
-@settings(max_examples=50)
 def test_every_programme_and_every_change_can_be_told(
     document: dict[str, Any], other: dict[str, Any]
 ) -> None:
@@ -72,6 +73,7 @@ def test_every_programme_and_every_change_can_be_told(
     assert bool(diff(old, new)) == (write_terms(old) != write_terms(new))
 
 
+@settings(deadline=None)
 @given(document=documents(), basket=baskets(), state=states)
 def test_an_answer_adds_up_and_can_be_told(
     document: dict[str, Any], basket: dict[str, Any], state: MemberState
@@ -93,6 +95,7 @@ def test_an_answer_adds_up_and_can_be_told(
     assert not any("%" + "(" in text for text in told)
 
 
+@settings(deadline=None)
 @given(document=documents(), basket=baskets(), state=states)
 def test_a_sale_is_rated_the_same_from_its_basis(
     document: dict[str, Any], basket: dict[str, Any], state: MemberState
@@ -113,6 +116,7 @@ def _from_basis(basis: Any) -> tuple[MemberState, Activity, Any]:
     return state, activity, now
 
 
+@settings(deadline=None)
 @given(document=documents(), basket=baskets(), state=states, more=st.integers(1, 500))
 def test_spending_more_never_earns_less(
     document: dict[str, Any], basket: dict[str, Any], state: MemberState, more: int

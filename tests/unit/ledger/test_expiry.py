@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.expiry import (
@@ -180,6 +180,7 @@ def test_an_expiry_takes_what_is_over_once() -> None:
     assert plan_expire("points", [lots[2], *lots[4:]], NOON) is None
 
 
+@settings(deadline=None)
 @given(
     ends=st.lists(st.integers(-20, 20), max_size=8),
     stops=st.lists(st.integers(-25, 25), max_size=6),

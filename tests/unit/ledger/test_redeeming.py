@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.activity import Line
@@ -169,6 +169,7 @@ def test_no_discount_is_given_on_a_gift_card() -> None:
     assert payable(bought, Match(categories=("",))) == 0
 
 
+@settings(deadline=None)
 @given(
     amounts=st.tuples(st.integers(0, 5000), *(st.integers(0, 500),) * 3),
     percent=st.integers(1, 100),

@@ -6,15 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InvalidInput
 from ledger.activity import Line
-from ledger.lots import Allocation
-from ledger.programme_terms import GrantKind, SpentReward
+from ledger.programme_terms import GrantKind
 from ledger.reasons import sentences
-from ledger.refund_plan import Refund, RefundPlan, SpentOn
+from ledger.refund_plan import Refund, RefundPlan
 from ledger.refunds import plan_refund
 from ledger.remainder import paid, remainder
 from tests.support.card_book import Book
@@ -61,6 +60,8 @@ def test_the_whole_is_taken_back_whole() -> None:
 
     assert plan.whole
     assert plan.purchase_undone
+    # Nothing was spent on it, so there is nothing to ask.
+    assert not plan.ask
     assert (card.holdings["points"].balance, card.holdings["points"].carry) == (0, 0)
 
 
@@ -232,71 +233,41 @@ def test_an_action_of_a_challenge_is_taken_off_once() -> None:
     assert card.progress["dare"].count == 0
 
 
-def restored(policy: str, choice: SpentReward | None = None, minor: int = 2000) -> Any:
-    card = book(spent_reward=policy)
-    card.buys(sale(5000, at=NOON - timedelta(days=1)), NOON - timedelta(days=1))
-    allocations = card.spends("points", 4, NOON)
-    card.buys(sale(2000), NOON)
-    spent = SpentOn(operation_id=77, unit="points", units=4, allocations=allocations)
-    plan = card.gives_back(1, money(minor), NOON, spent=(spent,), choice=choice)
-    return card, plan
-
-
-def test_a_spent_reward_comes_back_to_its_very_lots() -> None:
-    card, plan = restored("restore")
-
-    first_lot = card.sales[0].lots["points"][0]
-    assert not plan.ask
-    assert plan.restores[0].allocations == (Allocation(lot_id=first_lot, amount=-4),)
-    assert card.holdings["points"].balance == 5
-    assert "Given back: the sale was refunded" in sentences(plan.reason)
-
-
-def test_staff_are_asked_and_their_word_holds() -> None:
-    _card, asked = restored("ask")
-    _card, given = restored("ask", SpentReward.RESTORE)
-    _card, kept = restored("ask", SpentReward.KEEP)
-    _card, part = restored("ask", minor=1999)
-
-    assert (asked.ask, asked.restores) == (True, ())
-    assert not given.ask
-    assert given.restores
-    assert (kept.ask, kept.restores) == (False, ())
-    assert not part.ask
-
-
-def test_what_comes_back_can_still_be_used() -> None:
-    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
-    card = book(units=units, spent_reward="restore", restore_days=10)
-    card.buys(sale(5000), NOON)
-    allocations = card.spends("points", 4, NOON)
+def test_the_whole_takes_the_action_of_a_challenge_too() -> None:
+    dare = {
+        "kind": "challenge",
+        "code": "dare",
+        "levels": [{"goal": 3, "grant": {"kind": "units", "unit": "points", "amount": 9}}],
+    }
+    card = book(SPEND, dare)
     card.buys(sale(1000), NOON)
-    later = NOON + timedelta(days=8)
-    card.lets_expire(later)
-    spent = SpentOn(operation_id=7, unit="points", units=4, allocations=allocations)
 
-    plan = card.gives_back(1, money(1000), later, spent=(spent,))
-
-    (lot_id, end), *others = plan.restores[0].extended
-    assert lot_id == card.sales[0].lots["points"][0]
-    assert not others
-    assert later + timedelta(days=10) < end < later + timedelta(days=11)
+    assert dict(card.gives_back(0, money(1000), NOON).acted_less) == {"dare": 1}
 
 
-def test_restored_units_are_there_before_the_sale_is_taken_back() -> None:
-    # The sale's own points went into the reward: they come back, and then go: nothing is owed.
-    card = book(spent_reward="restore")
-    card.buys(sale(3000), NOON)
-    allocations = card.spends("points", 3, NOON)
-    spent = SpentOn(operation_id=7, unit="points", units=3, allocations=allocations)
+def test_a_refund_that_moves_no_unit_says_what_still_counts() -> None:
+    card = book(units=[{"code": "points", "kind": "points", "rounding": "down"}])
+    card.buys(sale(2500), NOON)
 
-    plan = card.gives_back(0, money(3000), NOON, spent=(spent,))
+    plan = card.gives_back(0, money(400), NOON)
 
-    assert took(plan) == (3, 3, 0, 0)
-    assert [(str(m.debit), str(m.credit), m.amount) for m in plan.moves()] == [
-        ("redeemed", "member", 3),
-        ("member", "issued", 3),
-    ]
+    assert (plan.takes, plan.restores, plan.counted_change) == ((), (), -400)
+    assert sentences(plan.reason) == (
+        "Nothing to take back",
+        "The sale was refunded",
+        "€21.00 of the sale still counts",
+    )
+
+
+def test_every_unit_of_the_card_is_told() -> None:
+    stamp = {"kind": "visit", "code": "stamp", "unit": "stamps"}
+    units = [{"code": "points", "kind": "points"}, {"code": "stamps", "kind": "stamps"}]
+    card = book(SPEND, stamp, units=units)
+    card.buys(sale(1000), NOON)
+
+    plan = card.gives_back(0, money(1000), NOON)
+
+    assert sentences(plan.reason) == ("−1 point", "The sale was refunded", "−1 stamp")
 
 
 @pytest.mark.parametrize(
@@ -411,6 +382,7 @@ def test_a_basis_that_is_none_is_refused() -> None:
     assert caught.value.field == "basis"
 
 
+@settings(deadline=None)
 @given(
     amounts=st.tuples(
         st.integers(1, 3000), st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InvalidInputs
@@ -222,6 +222,7 @@ def test_what_is_no_json_is_refused() -> None:
     assert "terms" in faults({**simple(), "note": object()})
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["format", "currency", "units", "rules", "tiers", "limits", "counts"]),
@@ -240,6 +241,7 @@ def test_no_document_brings_the_reader_down(document: dict[str, Any]) -> None:
         terms_of({**document, "surprise": 1})
 
 
+@settings(deadline=None)
 @given(
     spend=st.integers(1, 5000),
     points=st.integers(1, 20),
@@ -281,3 +283,36 @@ def test_stamps_of_the_first_format_stay_the_same() -> None:
 
     assert units_of(answer, "stamps") == 3
     assert terms.units[0].goal == 9
+
+
+def test_a_welcome_may_have_an_end_and_a_least_purchase() -> None:
+    document = changed("rules.14.grant", {**BONUS["grant"], "days": 30, "floor": {"minor": 500}})
+
+    welcome = terms_of(document).rules[14]
+
+    assert write_terms(terms_of(document))["rules"][14]["grant"]["days"] == 30
+    assert welcome == terms_of(document).rules[14]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("rules.0.min_sale_minor", 100_000),
+        ("units.0.expiry", {"kind": "days", "days": 14}),
+        ("units.0.expiry", {"kind": "month_end", "months": 1}),
+        ("rules.8.grant", {"kind": "multiply_next", "unit": "points", "amount": 101}),
+        ("rules.8.grant", {"kind": "percent_off_next", "amount": 100}),
+        ("rules.3.when.match", {"categories": ["tobacco", "tea"]}),
+        ("rules.3.when.match", {"categories": ["tobacco"], "own_brand": True}),
+        ("rules.6.when.tiers", ["silver", "gold"]),
+        ("rules.7.when.first_day", "2027-01-31"),
+        ("limits.4", {"kind": "units_per_scan", "unit": "points", "most": 100}),
+        ("limits.3.most", 500),
+        ("payments.0.minor", 9999),
+        ("tiers.levels.1.threshold", 50_001),
+        ("tiers.levels.1.benefit_percent", 5),
+        ("rules.11.levels.0.goal", 1),
+    ],
+)
+def test_what_is_just_possible_is_let_through(path: str, value: object) -> None:
+    terms_of(changed(path, value))

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.expiry import day_start
@@ -121,6 +121,7 @@ def test_a_fall_without_grace_is_told_too() -> None:
     assert (standing.falls_on, standing.falls_to) == (on(30), "silver")
 
 
+@settings(deadline=None)
 @given(
     history=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 320)), max_size=8),
     day=st.integers(0, 60),
@@ -149,6 +150,7 @@ def test_a_tier_that_stays_names_no_fall() -> None:
     assert (standing.falls_on, standing.falls_to) == (None, "")
 
 
+@settings(deadline=None)
 @given(
     history=st.lists(st.tuples(st.integers(0, 90), st.integers(1, 320)), max_size=12),
     day=st.integers(0, 150),
@@ -176,6 +178,7 @@ def test_the_same_as_walking_day_by_day(
     assert at(terms, history, day) == ["", "silver", "gold"][rank]
 
 
+@settings(deadline=None)
 @given(
     history=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 320)), max_size=8),
     day=st.integers(0, 100),

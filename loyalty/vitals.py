@@ -5,6 +5,7 @@ For whoever runs the machine (`doctor --all`, metrics); nothing of a member is i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +25,10 @@ from storage.unit_of_work import UnitOfWork, open_work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """One merchant; `requests` counts keys that wait for their certificate."""
+    """One merchant.
+
+    `requests` counts keys that wait for their certificate, `outbox` rows by state.
+    """
 
     merchant: Merchant
     pass_types: tuple[PassTypeLine, ...]
@@ -35,6 +39,7 @@ class Vitals:
     breakers: tuple[OpenBreaker, ...]
     complaints: tuple[ComplaintGroup, ...]
     cards: int
+    outbox: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,4 +82,5 @@ def _of(work: UnitOfWork, merchant: Merchant) -> Vitals:
         breakers=tuple(Breakers(work.scope).all()),
         complaints=tuple(group_lines(lines)),
         cards=work.passes.count(),
+        outbox=work.outbox.counts(),
     )

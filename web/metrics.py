@@ -67,6 +67,7 @@ class _Values(Collector):
         yield from _certificates(self._house.merchants)
         yield from _deliveries(self._house)
         yield from _others(self._house.merchants)
+        yield from _outbox(self._house.merchants)
 
 
 def _worker(house: House) -> Iterator[Metric]:
@@ -122,6 +123,18 @@ def _deliveries(house: House) -> Iterator[Metric]:
     yield from (waiting, parked, lag)
     yield from _took(house.merchants)
     yield from _checked(house)
+
+
+def _outbox(merchants: tuple[Vitals, ...]) -> Iterator[Metric]:
+    rows = GaugeMetricFamily(
+        "regulars_outbox_rows",
+        "E-mails and Google messages that wait (open) or were refused for good (dead).",
+        labels=["merchant", "state"],
+    )
+    for one in merchants:
+        for state in ("open", "dead"):
+            rows.add_metric([one.merchant.slug, state], one.outbox[state])
+    yield rows
 
 
 def _took(merchants: tuple[Vitals, ...]) -> Iterator[Metric]:

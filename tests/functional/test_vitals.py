@@ -81,6 +81,7 @@ def test_metrics_tell_certificates_lag_and_stopped_channels(ctx, house, clock):
         for line in lines
     )
     assert 'regulars_deliveries_waiting{channel="apple",merchant="cafe"} 1.0' in lines
+    assert 'regulars_outbox_rows{merchant="cafe",state="dead"} 0.0' in lines
     assert 'regulars_delivery_lag_seconds{channel="apple",merchant="cafe"} 1200.0' in lines
     assert 'regulars_channel_stopped{channel="apple",merchant="cafe"} 1.0' in lines
     assert 'regulars_phone_complaints{complaint="other",merchant="cafe"} 2.0' in lines

@@ -14,7 +14,7 @@ from ledger.offers import RewardKind
 from ledger.programme_terms import AverageOf
 from loyalty.coupons import CouponForm
 from loyalty.rewards import RewardForm
-from web.console.rule_forms import Facts
+from web.console.rule_parts import Facts
 from web.console.term_fields import How, TermField
 
 COUPON_KINDS: Final = ("percent", "fixed", "product", "service")

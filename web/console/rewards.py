@@ -27,7 +27,7 @@ from web.console.offer_forms import (
 )
 from web.console.rule_catalogue import field_groups
 from web.console.rule_facts import facts_of
-from web.console.rule_forms import Facts
+from web.console.rule_parts import Facts
 from web.console.term_fields import first_values, read_piece, sent_values
 from web.errors import answer, wants_json
 from web.forms import Form, flag, refused, shown, text, whole

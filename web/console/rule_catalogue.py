@@ -12,13 +12,14 @@ from web.console.programme_forms import (
     limit_kinds,
     payment_fields,
     promise_fields,
-    tier_fields,
     unit_fields,
     unit_kinds,
 )
 from web.console.rule_entries import Section, entries
-from web.console.rule_forms import Facts, rule_fields, rule_kinds
+from web.console.rule_forms import rule_fields, rule_kinds
+from web.console.rule_parts import Facts
 from web.console.term_fields import TermField, is_asked
+from web.console.tier_form import tier_fields
 from web.forms import Form
 
 PAYMENT: Final = "payment"

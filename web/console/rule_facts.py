@@ -14,7 +14,7 @@ from ledger.terms_document import read_terms
 from loyalty.context import Loyalty
 from loyalty.items import list_items
 from web.console.rule_entries import default_units
-from web.console.rule_forms import Facts, unit_kinds_of
+from web.console.rule_parts import Facts, unit_kinds_of
 from web.console.term_fields import Path
 
 # Rules that may begin a unit; every other rule speaks of what the card counts already.

@@ -6,40 +6,24 @@ promises (programme_forms.py), and judging what was typed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from common.i18n import gettext as _
-from web.console.term_fields import How, Path, TermField
+from web.console.rule_parts import (
+    Facts,
+    floor_fields,
+    grant_fields,
+    least_field,
+    match_fields,
+    unit_field,
+    units_field,
+    values_of,
+    when_fields,
+)
+from web.console.term_fields import How, TermField
 
-WHEN: Final = "when"
 MORE: Final = "more"
 LEVELS_MAX: Final = 3
-Options = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a form offers to choose from: the shop's units, tiers, items and categories.
-
-    `units` holds (code, name) by kind of unit; options are (value, text).
-    """
-
-    currency: str
-    units: Mapping[str, Options] = field(default_factory=dict)
-    tiers: Options = ()
-    items: Options = ()
-    categories: Options = ()
-
-    def of_kinds(self, *kinds: str) -> Options:
-        """The units of these kinds, in that order."""
-        return tuple(pair for kind in kinds for pair in self.units.get(kind, ()))
-
-    @property
-    def every_unit(self) -> Options:
-        """Every unit of the card."""
-        return self.of_kinds(*self.units)
 
 
 def rule_fields(kind: str, facts: Facts) -> tuple[TermField, ...]:
@@ -67,18 +51,6 @@ def rule_kinds() -> dict[str, tuple[str, str]]:
     }
 
 
-def unit_kinds_of(kind: str) -> tuple[str, ...]:
-    """The kinds of units that a kind of rule gives."""
-    return {
-        "spend": ("points",),
-        "cashback": ("cashback",),
-        "visit": ("stamps", "visits", "points"),
-        "item": ("stamps", "points"),
-        "pack": ("classes",),
-        "multiplier": ("points", "cashback", "stamps", "visits"),
-    }.get(kind, ("points", "stamps", "visits", "cashback"))
-
-
 def _spend(facts: Facts) -> tuple[TermField, ...]:
     return (
         TermField(
@@ -97,9 +69,9 @@ def _spend(facts: Facts) -> tuple[TermField, ...]:
             suffix=_("points"),
             first="1",
         ),
-        _unit("spend", facts),
-        _least(facts),
-        *_when(facts),
+        unit_field("spend", facts),
+        least_field(facts),
+        *when_fields(facts),
     )
 
 
@@ -113,34 +85,34 @@ def _cashback(facts: Facts) -> tuple[TermField, ...]:
             suffix="%",
             first="3",
         ),
-        _unit("cashback", facts),
-        _least(facts),
-        *_when(facts),
+        unit_field("cashback", facts),
+        least_field(facts),
+        *when_fields(facts),
     )
 
 
 def _visit(facts: Facts) -> tuple[TermField, ...]:
     return (
-        _units(_("How many for a visit")),
-        _unit("visit", facts),
-        _least(facts),
-        *_when(facts),
+        units_field(_("How many for a visit")),
+        unit_field("visit", facts),
+        least_field(facts),
+        *when_fields(facts),
     )
 
 
 def _item(facts: Facts) -> tuple[TermField, ...]:
     return (
-        _units(_("How many for a piece")),
-        _unit("item", facts),
-        *_match(facts, group=""),
-        *_when(facts, match=False),
+        units_field(_("How many for a piece")),
+        unit_field("item", facts),
+        *match_fields(facts, group=""),
+        *when_fields(facts, match=False),
     )
 
 
 def _pack(facts: Facts) -> tuple[TermField, ...]:
     return (
-        _units(_("How many classes are in it"), first="10"),
-        _unit("pack", facts),
+        units_field(_("How many classes are in it"), first="10"),
+        unit_field("pack", facts),
         TermField(
             name="days",
             path=("days",),
@@ -150,7 +122,7 @@ def _pack(facts: Facts) -> tuple[TermField, ...]:
             help=_("Empty: it never ends."),
             first="180",
         ),
-        *_match(facts, group=""),
+        *match_fields(facts, group=""),
     )
 
 
@@ -164,22 +136,22 @@ def _multiplier(facts: Facts) -> tuple[TermField, ...]:
             suffix="×",
             first="2",
         ),
-        _unit("multiplier", facts),
-        *_when(facts, group=""),
+        unit_field("multiplier", facts),
+        *when_fields(facts, group=""),
     )
 
 
 def _bonus(facts: Facts) -> tuple[TermField, ...]:
     return (
-        *_grant(facts),
-        *_floor(facts, label=_("The purchase must be at least")),
+        *grant_fields(facts),
+        *floor_fields(facts, label=_("The purchase must be at least")),
         TermField(name="once", path=("once",), how=How.FLAG, label=_("Only once for each member")),
-        *_when(facts),
+        *when_fields(facts),
     )
 
 
 def _welcome(facts: Facts) -> tuple[TermField, ...]:
-    return _grant(facts, kinds=("units",), days=_("Must be used within"))
+    return grant_fields(facts, kinds=("units",), days=_("Must be used within"))
 
 
 def _challenge(facts: Facts) -> tuple[TermField, ...]:
@@ -230,8 +202,8 @@ def _challenge(facts: Facts) -> tuple[TermField, ...]:
             label=_("Starts anew when it is done"),
             group=MORE,
         ),
-        _least(facts, group=MORE),
-        *_when(facts),
+        least_field(facts, group=MORE),
+        *when_fields(facts),
     )
 
 
@@ -241,7 +213,7 @@ def _set(facts: Facts) -> tuple[TermField, ...]:
         for row in range(min(6, max(2, len(facts.of_kinds("stamps", "visits")))))
         for part in _set_part(row, facts)
     )
-    return (*parts, *_grant(facts))
+    return (*parts, *grant_fields(facts))
 
 
 def _set_part(row: int, facts: Facts) -> tuple[TermField, ...]:
@@ -258,7 +230,7 @@ def _set_part(row: int, facts: Facts) -> tuple[TermField, ...]:
             path=("parts", row, "need"),
             how=How.WHOLE,
             label=_("How many of it"),
-            shown_when=(f"part{row}_unit", _values(facts.of_kinds("stamps", "visits"))),
+            shown_when=(f"part{row}_unit", values_of(facts.of_kinds("stamps", "visits"))),
             first="1",
         ),
     )
@@ -276,191 +248,9 @@ def _levels(facts: Facts) -> tuple[TermField, ...]:
             group=group,
             first="5" if row == 0 else "",
         )
-        grant = _grant(facts, at=("levels", row, "grant"), name=f"level{row}_", group=group)
+        grant = grant_fields(facts, at=("levels", row, "grant"), name=f"level{row}_", group=group)
         found += [goal, *grant]
     return tuple(found)
-
-
-def _grant(
-    facts: Facts,
-    *,
-    at: Path = ("grant",),
-    name: str = "",
-    group: str = "",
-    kinds: tuple[str, ...] = (),
-    days: str = "",
-) -> tuple[TermField, ...]:
-    """What a rule gives beside its rate."""
-    texts = (
-        ("units", _("Points or stamps at once")),
-        ("add_next", _("More on the next purchase")),
-        ("multiply_next", _("A multiple on the next purchase")),
-        ("percent_off_next", _("Percent off the next purchase")),
-        ("fixed_off_next", _("An amount off the next purchase")),
-    )
-    offered = tuple(pair for pair in texts if not kinds or pair[0] in kinds)
-    optional = group.startswith("level")
-    choice = TermField(
-        name=f"{name}gives",
-        path=(*at, "kind"),
-        how=How.CHOICE,
-        label=_("What they get"),
-        options=((("", _("no further step")), *offered) if optional else offered),
-        group=group,
-        first="" if optional else offered[0][0],
-    )
-
-    def one(
-        suffix: str, step: str, how: How, label: str, only: tuple[str, ...], **more: str
-    ) -> TermField:
-        return TermField(
-            name=name + suffix,
-            path=(*at, step),
-            how=how,
-            label=label,
-            shown_when=(f"{name}gives", only),
-            group=group,
-            suffix=more.get("unit", ""),
-            help=more.get("help", ""),
-            options=facts.every_unit if step == "unit" else (),
-            first=more.get("first", ""),
-        )
-
-    counted = ("units", "add_next")
-    next_time = ("add_next", "multiply_next", "percent_off_next", "fixed_off_next")
-    lasting = ("units", *next_time) if days else next_time
-    return (
-        choice,
-        one("count", "amount", How.WHOLE, _("How many"), counted, first="10"),
-        one("unit", "unit", How.CHOICE, _("Of what"), (*counted, "multiply_next")),
-        one("times", "amount", How.TIMES, _("How many times"), ("multiply_next",), unit="×"),
-        one("off", "amount", How.PERCENT, _("How much off"), ("percent_off_next",), unit="%"),
-        one("less", "amount", How.AMOUNT, _("How much off"), ("fixed_off_next",), unit=facts.currency),
-        one("good", "days", How.WHOLE, days or _("Stands for"), lasting, unit=_("days"),
-            help=_("Empty: it never ends."), first="" if days else "30"),
-    )  # fmt: skip
-
-
-def _floor(facts: Facts, *, label: str) -> tuple[TermField, ...]:
-    return (
-        TermField(
-            name="floor",
-            path=("floor", "minor"),
-            how=How.AMOUNT,
-            label=label,
-            suffix=facts.currency,
-            help=_("Empty: any purchase."),
-        ),
-        TermField(
-            name="average",
-            path=("floor", "average"),
-            how=How.CHOICE,
-            label=_("And compared with the usual purchase"),
-            options=(
-                ("", _("does not matter")),
-                ("member", _("the member's own average")),
-                ("shop", _("the shop's average")),
-            ),
-        ),
-        TermField(
-            name="average_percent",
-            path=("floor", "percent"),
-            how=How.PERCENT,
-            label=_("At least this much of it"),
-            suffix="%",
-            help=_("110 % is a little above: it rewards a slightly larger basket."),
-            shown_when=("average", ("member", "shop")),
-            first="110",
-            default="100",
-        ),
-    )
-
-
-def _unit(kind: str, facts: Facts) -> TermField:
-    options = facts.of_kinds(*unit_kinds_of(kind))
-    return TermField(
-        name="unit",
-        path=("unit",),
-        how=How.CHOICE,
-        label=_("What they collect"),
-        options=options,
-        first=options[0][0] if options else "",
-    )
-
-
-def _units(label: str, *, first: str = "1") -> TermField:
-    return TermField(
-        name="units", path=("units",), how=How.WHOLE, label=label, first=first, default="1"
-    )
-
-
-def _least(facts: Facts, *, group: str = "") -> TermField:
-    return TermField(
-        name="least",
-        path=("min_sale_minor",),
-        how=How.AMOUNT,
-        label=_("Only from"),
-        suffix=facts.currency,
-        help=_("Empty: any purchase counts."),
-        group=group,
-    )
-
-
-def _match(facts: Facts, *, group: str) -> tuple[TermField, ...]:
-    at: Path = ("when", "match")
-    return (
-        TermField(
-            name="categories",
-            path=(*at, "categories"),
-            how=How.MANY,
-            label=_("These categories"),
-            options=facts.categories,
-            group=group,
-        ),
-        TermField(
-            name="items",
-            path=(*at, "items"),
-            how=How.MANY,
-            label=_("These items"),
-            options=facts.items,
-            group=group,
-        ),
-        TermField(
-            name="own_brand",
-            path=(*at, "own_brand"),
-            how=How.FLAG,
-            label=_("Our own brand"),
-            group=group,
-        ),
-    )
-
-
-def _when(facts: Facts, *, group: str = WHEN, match: bool = True) -> tuple[TermField, ...]:
-    def one(name: str, step: str, how: How, label: str, options: Options = ()) -> TermField:
-        return TermField(
-            name=name, path=("when", step), how=how, label=label, options=options, group=group
-        )
-
-    tiers = (one("tiers", "tiers", How.MANY, _("Only these tiers"), facts.tiers),)
-    return (
-        *(_match(facts, group=group) if match else ()),
-        one("weekdays", "weekdays", How.WEEKDAYS, _("On these days"), _weekdays()),
-        one("from", "from_minute", How.MINUTE, _("From")),
-        one("until", "until_minute", How.MINUTE, _("Until")),
-        one("first_day", "first_day", How.DAY, _("First day")),
-        one("last_day", "last_day", How.DAY, _("Last day")),
-        one("first_purchase", "first_purchase", How.FLAG, _("Only on the first purchase")),
-        *(tiers if facts.tiers else ()),
-    )
-
-
-def _weekdays() -> Options:
-    names = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
-    return tuple((str(number), name) for number, name in enumerate(names, 1))
-
-
-def _values(options: Options) -> tuple[str, ...]:
-    return tuple(value for value, _label in options)
 
 
 _FORMS: Final = {

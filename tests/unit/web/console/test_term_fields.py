@@ -18,7 +18,7 @@ from web.console.rule_entries import (
     with_new,
     without,
 )
-from web.console.rule_forms import Facts
+from web.console.rule_parts import Facts
 from web.console.term_fields import field_at, is_asked, read_piece, shown_values
 
 FACTS = Facts(

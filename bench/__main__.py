@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from bench.row import Row
 
 # In this order: the pure ones first, those with servers last. Each is a module with `run()`.
-NAMES = ("signing", "fetches", "peers", "images", "rules", "earning", "growing", "expiring", "google", "delivery")
+NAMES = (
+    "signing",
+    "fetches",
+    "peers",
+    "images",
+    "rules",
+    "earning",
+    "growing",
+    "expiring",
+    "google",
+    "delivery",
+    "pushes",
+)
+# Minutes each: only when asked for.
+LONG = ("redesign", "memory")
 
 
 def main() -> None:
@@ -44,7 +58,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=NAMES, help="measure this alone")
+    parser.add_argument("--only", action="append", choices=NAMES + LONG, help="measure this alone")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     return parser.parse_args()
 

@@ -59,7 +59,7 @@ class DeliverySettings:
     google_notifications_per_day: int = 3
     google_batch: int = 20
     google_threads: int = 8
-    batch: int = 64
+    batch: int = 32  # a scan waits for at most one batch of a mass change
     poll_s: float = 1.0
     heartbeat_s: float = 5.0
     slice_cards: int = 250

@@ -93,6 +93,7 @@ def test_deductions_never_make_less_than_nothing() -> None:
         ("units_per_day", {"units_today": {"points": 3}}, 1, 9),
         ("units_per_day", {"units_today": {"points": 9}}, 0, 10),
         ("shop_units_per_day", {"shop_units_today": {"points": 2}}, 2, 8),
+        ("shop_units_per_day", {"shop_units_today": {"points": 9}}, 0, 10),
     ],
 )
 def test_a_cap_trims_and_is_named(kind: str, state: dict[str, Any], units: int, cut: int) -> None:
@@ -118,6 +119,21 @@ def test_the_tightest_cap_is_the_one_named() -> None:
     hits = evaluate(terms_of(document), state, sale(1000), NOON).credits[0].caps
 
     assert [(hit.kind, hit.cut) for hit in hits] == [(LimitKind.UNITS_PER_DAY, 8)]
+
+
+def test_of_two_caps_that_tie_the_first_is_named() -> None:
+    def named(*kinds: str) -> list[str]:
+        limits = [{"kind": kind, "unit": "points", "most": 5} for kind in kinds]
+        answer = evaluate(terms_of(simple(limits=limits)), MemberState(), sale(1000), NOON)
+        return [str(hit.kind) for hit in answer.credits[0].caps]
+
+    assert named("units_per_scan", "units_per_day") == ["units_per_scan"]
+    assert named("units_per_day", "units_per_scan") == ["units_per_day"]
+    loose = [
+        {"kind": "units_per_scan", "unit": "points", "most": 3},
+        {"kind": "shop_units_per_day", "unit": "points", "most": 8},
+    ]
+    assert points(simple(limits=loose)) == 3
 
 
 def test_a_cap_that_is_just_reached_cuts_nothing() -> None:
@@ -326,7 +342,7 @@ def test_a_scan_gives_few_stamps_unless_the_terms_say_more() -> None:
 
 
 def test_more_than_a_million_millions_is_refused() -> None:
-    evaluate(terms_of(simple()), MemberState(), sale(10**12 - 100), NOON)
+    evaluate(terms_of(simple()), MemberState(), sale(10**12), NOON)
 
     with pytest.raises(LimitReached):
         evaluate(terms_of(simple()), MemberState(), sale(10**12 + 1), NOON)

@@ -10,10 +10,11 @@ import pytest
 from ledger.activity import Line
 from ledger.evaluate import evaluate
 from ledger.evaluation import PartKind, WhyNot
-from ledger.member_state import MemberState
+from ledger.member_state import Holding, MemberState
 from tests.support.card_builders import (
     NOON,
     Card,
+    holding_of,
     item,
     sale,
     units_of,
@@ -240,7 +241,7 @@ def test_a_visit_with_a_certain_item_may_count_more() -> None:
     double = times("cake", 200, "stamps", match={"categories": ["cake"]})
     terms = terms_of(simple(STAMP, double, units=STAMPS))
 
-    with_cake = evaluate(terms, MemberState(), sale(300, lines=(item("cake"),)), NOON)
+    with_cake = evaluate(terms, MemberState(), sale(300, lines=(item("tea"), item("cake"))), NOON)
     without = evaluate(terms, MemberState(), sale(300, lines=(item("tea"),)), NOON)
 
     assert (units_of(with_cake, "stamps"), units_of(without, "stamps")) == (2, 1)
@@ -316,3 +317,21 @@ def test_cashback_is_told_as_cashback() -> None:
     part = evaluate(terms, MemberState(), sale(1000), NOON).credits[0].parts[0]
 
     assert (part.kind, part.units, part.counted) == (PartKind.CASHBACK, 15, 1000)
+
+
+def test_nothing_that_counts_earns_nothing_whatever_is_carried() -> None:
+    state = MemberState(holdings=holding_of(Holding(unit="points", carry=130)))
+
+    free = evaluate(terms_of(simple()), state, sale(100, redeemed_minor=100), NOON)
+    paid = evaluate(terms_of(simple()), state, sale(1), NOON)
+
+    assert free.credits == ()
+    assert units_of(paid) == 1
+
+
+def test_an_item_for_one_cent_counts() -> None:
+    terms = terms_of(simple({"kind": "item", "code": "any", "unit": "stamps"}, units=STAMPS))
+
+    answer = evaluate(terms, MemberState(), sale(1, lines=(item("tea", 1),)), NOON)
+
+    assert units_of(answer, "stamps") == 1

@@ -57,6 +57,7 @@ def with_change(path: str, value: object) -> ProgrammeTerms:
         ("rules.5.days", 179, 0),
         ("rules.6.percent", 199, 201),
         ("rules.6.when.weekdays", [3], [2, 3]),
+        ("rules.7.when.weekdays", [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]),
         ("rules.6.when.from_minute", 841, 839),
         ("rules.6.when.until_minute", 1019, 1021),
         ("rules.6.when.first_day", "2027-01-01", None),
@@ -145,6 +146,7 @@ def test_a_larger_step_is_no_loss_while_the_rest_is_carried() -> None:
         return terms_of(document)
 
     assert [change.worse for change in diff(rounded(1000, 1), rounded(2000, 2))] == [True]
+    assert [change.worse for change in diff(rounded(1000, 1), rounded(1000, 2))] == [False]
 
 
 def test_another_kind_of_rule_under_the_same_name_is_worse() -> None:

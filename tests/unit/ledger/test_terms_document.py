@@ -152,6 +152,8 @@ LEVEL = {"goal": 4, "grant": {"kind": "units", "unit": "points", "amount": 1}}
         ),
         ("rules.8.grant", {"kind": "percent_off_next", "amount": 101}, "rules.8.grant.amount"),
         ("rules.10.grant.days", 3, "rules.10.grant.floor"),
+        ("rules.10.grant.floor", {"minor": 5}, "rules.10.grant.floor"),
+        ("rules.10.grant.floor", {"average": "shop"}, "rules.10.grant.floor"),
         ("rules.10.floor", {"average": "member"}, "rules.10.floor.average"),
         ("rules.11.levels", [LEVEL, LEVEL], "rules.11.levels"),
         ("rules.11.days", 3, "rules.11.days"),

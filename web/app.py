@@ -24,7 +24,17 @@ __all__ = ["WebSettings", "create_app"]
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_MAX_AGE_S: Final = 3600
-DOORS: Final = ("health", "join", "card", "till", "console", "apple", "google", "metrics")
+DOORS: Final = (
+    "health",
+    "join",
+    "card",
+    "webcard",
+    "till",
+    "console",
+    "apple",
+    "google",
+    "metrics",
+)
 # Doors that carry their own proof instead of a form's token: an iPhone and Google have no form.
 WITHOUT_FORM_TOKEN: Final = ("apple", "google")
 

@@ -63,6 +63,9 @@ ROWS: dict[str, Row] = {
     "card.mail_code": OWN_CARD,  # no mail server in this town: it says so
     "card.new_card": OWN_CARD,  # with a wrong code it says so
     "card.messages": OWN_CARD,
+    "webcard.manifest": OWN_CARD,
+    "webcard.version": OWN_CARD,
+    "webcard.worker": OPEN,  # the same text for every address
     "card.again": Row(roles=NOBODY),  # the link of a new phone is another token
     "card.spend_again": Row(roles=NOBODY),
     "till.home": OPEN,

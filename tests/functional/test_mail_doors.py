@@ -15,6 +15,7 @@ from loyalty.programmes import set_join_fields
 from loyalty.sign_in import MAILED_LIFE
 from storage.outbox import OutboxKind
 from storage.unit_of_work import open_work
+from tests.support.console import an_owner
 from tests.support.house import PHONE, Browser, House, a_house, an_app
 from tests.support.letters import path_in, waiting, with_mail
 
@@ -274,6 +275,13 @@ def test_links_by_mail_are_few(phone: Browser, house: House) -> None:
 
     assert phone.status == 429
     assert len(letters(house)) == 3
+
+
+def test_the_owner_is_told_what_an_address_means_for_joining(house: House) -> None:
+    path = f"/console/cards/{house.programme_id}/questions"
+    with_server = an_owner(an_app(house.ctx), house.ctx, house.merchant_id)
+    with_server.get(path)
+    assert "gets the card by mail" in with_server.page
 
 
 def test_without_a_mail_server_every_page_says_what_is_missing(

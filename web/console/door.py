@@ -74,6 +74,7 @@ def page(template: str, **values: object) -> str:
         currency=who.merchant.currency,
         sandbox_page_url=settings.sandbox_page_url if who.merchant.sandbox else None,
         certificate_alarms=certificate_alarms(services().loyalty, who.merchant_id),
+        sends_mail=services().loyalty.settings.sends_mail,
         **values,
     )
 

@@ -16,8 +16,7 @@ from web.sessions import signed_in
 def setup() -> ResponseReturnValue:
     """The facts, and the command that mends each."""
     who = signed_in()
-    ctx = services().loyalty
-    return page("setup.html", facts=set_up(ctx, who.merchant), sends_mail=ctx.settings.sends_mail)
+    return page("setup.html", facts=set_up(services().loyalty, who.merchant))
 
 
 @blueprint.get("/set-up/phones")

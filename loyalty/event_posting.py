@@ -19,7 +19,7 @@ from ledger.movement_reasons import lapse_reason
 from ledger.operations import Draft, NewLot, Transfer
 from loyalty.member_states import Loaded
 from storage.entries import Entry
-from storage.rule_states import DaySum, Sums, UnitAccount
+from storage.rule_records import DaySum, Sums, UnitAccount
 from storage.unit_of_work import UnitOfWork
 
 

@@ -23,6 +23,7 @@ from loyalty.context import Loyalty
 from loyalty.rule_drafts import as_rules
 from loyalty.rule_sums import settle_tier
 from storage.expiries import DueLot, Expired, Expiries, Held
+from storage.expiry_runs import ExpiryRuns
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 SLICE: Final = 500
@@ -97,7 +98,7 @@ def expire(
     _work_out_numbers(started, since.last_at)
 
     def finish(work: UnitOfWork) -> None:
-        Expiries(work.scope).finish(started.run_id)
+        ExpiryRuns(work.scope).finish(started.run_id)
 
     run_work(ctx.database, merchant_id, finish, clock=ctx.clock)
     return ExpireResult(
@@ -122,11 +123,11 @@ def _begin(work: UnitOfWork) -> _Begun:
     for programme_id in work.programmes.with_due_terms():
         work.programmes.begin_next_terms(programme_id)
         work.deliveries.bump_programme(programme_id, reason="terms")
-    expiries = Expiries(work.scope)
-    last = expiries.last(done=True)
-    due = expiries.count_due(now)
+    runs = ExpiryRuns(work.scope)
+    last = runs.last(done=True)
+    due = Expiries(work.scope).count_due(now)
     return _Begun(
-        run_id=expiries.begin(now, due=due),
+        run_id=runs.begin(now, due=due),
         due=due,
         last_at=now - FIRST_LOOK if last is None else min(last.as_of, now),
     )
@@ -159,7 +160,7 @@ def _expire_slice(job: _Pass, found: Sequence[DueLot]) -> None:
         held = expiries.held([one.account_id for one in found])
         expired = [one for each in held if (one := _lapse(job, work, each)) is not None]
         expiries.write(expired)
-        expiries.step(
+        ExpiryRuns(work.scope).step(
             job.run_id,
             accounts=len(expired),
             lots=sum(len(one.lapse.allocations) for one in expired),
@@ -285,7 +286,7 @@ def _work_out_numbers(job: _Pass, last_at: datetime) -> None:
 def expiry_state(ctx: Loyalty, merchant_id: int) -> ExpireProgress | None:
     """Where the newest pass stands, for a page; None before the first."""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        last = Expiries(work.scope).last()
+        last = ExpiryRuns(work.scope).last()
     if last is None:
         return None
     return ExpireProgress(due=last.due, accounts=last.accounts, lots=last.lots)

@@ -20,7 +20,7 @@ from ledger.lots import Lot
 from ledger.member_state import Holding, MemberState
 from ledger.programme_terms import ProgrammeTerms, TierBasis, UnitKind, WelcomeRule
 from ledger.tiers import window_start
-from storage.rule_states import Sums, UnitAccount
+from storage.rule_records import Sums, UnitAccount
 from storage.unit_of_work import UnitOfWork
 
 MEMBER_AVERAGE_DAYS: Final = 365

@@ -12,7 +12,7 @@ from common.i18n import ngettext
 from ledger.member_state import Pause
 from ledger.programme_terms import ProgrammeTerms, UnitTerms
 from loyalty.context import Loyalty
-from storage.rule_states import UnitAccount
+from storage.rule_records import UnitAccount
 from storage.unit_of_work import UnitOfWork, run_work
 
 AHEAD_MAX: Final = timedelta(days=366)

@@ -15,7 +15,6 @@ from typing import Any
 from common.actor import Actor
 from common.errors import AlreadyReversed, NotFound
 from common.i18n import gettext as _
-from ledger import reasons
 from ledger.accounts import AccountKind, OperationKind
 from ledger.activity import Line
 from ledger.basis import read_basis
@@ -27,8 +26,8 @@ from loyalty import posting
 from loyalty.context import Loyalty
 from loyalty.event_posting import Chain
 from loyalty.next_terms import current
+from loyalty.refund_results import RefundResult, refund_question, refund_result
 from loyalty.refundable import Rated, earlier_refunds, given_of, rated_sale, spent_on, with_lots
-from loyalty.results import UnitChange
 from loyalty.reverse_by_rules import give_back_offer
 from loyalty.rule_sums import SumChange, change_sums, settle_tier, take_off_progress
 from loyalty.sold import SaleItem, check_lines, known_items, ledger_lines, lines_document
@@ -36,6 +35,8 @@ from storage.book_records import Claim, Heading, Standing, StoredOperation
 from storage.entries import Event
 from storage.refunds import StoredRefund
 from storage.unit_of_work import UnitOfWork, open_work
+
+__all__ = ["RefundRequest", "RefundResult", "RefundableSale", "refund", "refundable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +56,6 @@ class RefundRequest:
     choice: SpentReward | None = None
     source: str = "till"
     refund_ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundResult:
-    """What a refund did. `asks`: nothing was written; ask staff, and send `choice` with it.
-
-    `took` and `gave_back` tell units; what is owed since then is in `took` as `debt_change`.
-    """
-
-    refund_id: int
-    asks: bool
-    whole: bool
-    operation_id: int | None
-    took: tuple[UnitChange, ...]
-    gave_back: tuple[UnitChange, ...]
-    tier: str
-    sentences: tuple[str, ...]
-    replayed: bool
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +164,7 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
         now=work.clock.now(),
     )
     if plan.ask:
-        return _question(work, loaded.sums.tier)
+        return refund_question(work.clock.now(), loaded.sums.tier)
     chain = Chain(work=work, loaded=loaded, terms_version=rated.terms.version)
     first = _add_entries(chain, plan)
     return _write(
@@ -283,7 +265,7 @@ def _write(
     work.deliveries.bump_member(member_id)
     tier = work.rules.sums(member_id).tier
     parts = [work.books.operation(one) for one in ids]
-    return _result(
+    return refund_result(
         refund_id,
         parts,
         operation_id=ids[planned.first],
@@ -330,22 +312,6 @@ def _document(planned: _Planned) -> dict[str, Any]:
     }
 
 
-def _question(work: UnitOfWork, tier: str) -> RefundResult:
-    text = _("A reward was spent on this sale. Give it back to the card, or keep it as used?")
-    return RefundResult(
-        refund_id=0,
-        asks=True,
-        whole=True,
-        operation_id=None,
-        took=(),
-        gave_back=(),
-        tier=tier,
-        sentences=(text,),
-        replayed=False,
-        created_at=work.clock.now(),
-    )
-
-
 def _replay(work: UnitOfWork, standing: Standing, claim: Claim) -> RefundResult | None:
     if posting.replay(work, standing, claim) is None or standing.earlier_id is None:
         return None
@@ -354,7 +320,7 @@ def _replay(work: UnitOfWork, standing: Standing, claim: Claim) -> RefundResult 
         raise NotFound(_("There is no such refund here."))
     parts = [work.books.operation(one) for one in work.rules.parts(standing.earlier_id)]
     terms = standing.terms if isinstance(standing.terms, ProgrammeTerms) else None
-    return _result(
+    return refund_result(
         stored.id,
         parts,
         operation_id=standing.earlier_id,
@@ -363,43 +329,4 @@ def _replay(work: UnitOfWork, standing: Standing, claim: Claim) -> RefundResult 
         terms=terms,
         replayed=True,
         created_at=stored.created_at,
-    )
-
-
-def _result(  # one answer's facts
-    refund_id: int,
-    parts: list[StoredOperation],
-    *,
-    operation_id: int,
-    whole: bool,
-    tier: str,
-    terms: ProgrammeTerms | None,
-    replayed: bool,
-    created_at: datetime,
-) -> RefundResult:
-    told: dict[str, None] = {}
-    for one in sorted(parts, key=lambda part: part.id != operation_id):
-        told |= dict.fromkeys(reasons.sentences(one.reason, terms=terms))
-    return RefundResult(
-        refund_id=refund_id,
-        asks=False,
-        whole=whole,
-        operation_id=operation_id,
-        took=tuple(_change(one) for one in parts if one.kind is OperationKind.REFUND),
-        gave_back=tuple(_change(one) for one in parts if one.kind is OperationKind.REVERSE),
-        tier=tier,
-        sentences=tuple(told),
-        replayed=replayed,
-        created_at=created_at,
-    )
-
-
-def _change(one: StoredOperation) -> UnitChange:
-    return UnitChange(
-        operation_id=one.id,
-        kind=one.kind,
-        unit=one.unit,
-        units=one.units,
-        balance=one.balance_after,
-        debt_change=one.debt_change,
     )

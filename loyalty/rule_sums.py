@@ -13,7 +13,7 @@ from ledger.member_state import Progress
 from ledger.programme_terms import ProgrammeTerms, TierBasis
 from ledger.tiers import TierStanding, tier_at
 from loyalty.member_states import Loaded
-from storage.rule_states import DaySum
+from storage.rule_records import DaySum
 from storage.unit_of_work import UnitOfWork
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)

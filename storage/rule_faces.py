@@ -21,7 +21,7 @@ from ledger.member_state import Holding, MemberState, Pause, Progress, Promise
 from ledger.programme_terms import ProgrammeTerms, TierBasis
 from ledger.tiers import window_start
 from storage import tables
-from storage.rule_states import day_number, day_of, progress_of, promise_of
+from storage.rule_records import day_number, day_of, progress_of, promise_of
 from storage.scope import Scope
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -21,60 +20,24 @@ from common.ids import new_id
 from ledger.accounts import PROGRAMME_KINDS, Account, AccountKind
 from ledger.lots import Lot
 from ledger.member_state import Pause, Progress, Promise
-from ledger.programme_terms import GrantKind
 from storage import book_statements as books
 from storage import rule_statements as sql
 from storage.book_rows import moment
+from storage.rule_records import (
+    DaySum,
+    Sums,
+    UnitAccount,
+    by_account,
+    day_number,
+    day_of,
+    micros,
+    progress_of,
+    promise_of,
+)
 from storage.scope import Scope
 from storage.tables import account, pause, programme, welcome
 
-EPOCH: Final = date(1970, 1, 1).toordinal()
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitAccount:
-    """A member's account with what stands beside its balance."""
-
-    account: Account
-    debt: int = 0
-    locked: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
-    """A member's sums; a member of no sale has them all empty."""
-
-    purchases: int = 0
-    net_minor: int = 0
-    active_at: datetime | None = None
-    earned_at: datetime | None = None
-    tier: str = ""
-    tier_since: datetime | None = None
-    grace_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaySum:
-    """What one movement adds to a day (below zero when it takes); `unit` empty is the money."""
-
-    unit: str
-    day: date
-    earns: int = 0
-    sales: int = 0
-    net_minor: int = 0
-    counted_minor: int = 0
-    units: int = 0
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
-    return day.toordinal() - EPOCH
-
-
-def day_of(number: int) -> date:
-    """The day of such a number."""
-    return date.fromordinal(number + EPOCH)
 
 
 class RuleStates:
@@ -125,14 +88,14 @@ class RuleStates:
 
     def open_lots(self, member_id: int) -> dict[int, list[Lot]]:
         """The member's lots with something left, by account."""
-        return _by_account(self._run(sql.OPEN_LOTS, member_id))
+        return by_account(self._run(sql.OPEN_LOTS, member_id))
 
     def lots_of(self, operation_ids: Iterable[int]) -> dict[int, list[Lot]]:
         """The lots that operations made or took from, by account, spent ones too."""
         found: dict[int, dict[int, Lot]] = {}
         for operation_id in operation_ids:
             values = (self._scope.merchant, operation_id, operation_id)
-            for account_id, lots in _by_account(
+            for account_id, lots in by_account(
                 self._scope.run_sql(sql.LOTS_OF_OPERATION, values)
             ).items():
                 found.setdefault(account_id, {}).update((lot.id, lot) for lot in lots)
@@ -210,11 +173,11 @@ class RuleStates:
             programme_id,
             sums.purchases,
             sums.net_minor,
-            _micros(sums.active_at),
-            _micros(sums.earned_at),
+            micros(sums.active_at),
+            micros(sums.earned_at),
             sums.tier,
-            _micros(sums.tier_since),
-            _micros(sums.grace_until),
+            micros(sums.tier_since),
+            micros(sums.grace_until),
         )
         self._scope.run_sql(sql.PUT_STANDING, values)
 
@@ -337,7 +300,7 @@ class RuleStates:
                 one.rule,
                 _JSON.encode(document),
                 to_micros(one.granted_at),
-                _micros(one.expires_at),
+                micros(one.expires_at),
                 made_by,
             )
             self._scope.run_sql(sql.ADD_PROMISE, row)
@@ -403,64 +366,3 @@ class RuleStates:
 
     def _run(self, statement: str, *values: Any) -> Any:
         return self._scope.run_sql(statement, (self._scope.merchant, *values))
-
-
-def _by_account(rows: Iterable[Any]) -> dict[int, list[Lot]]:
-    found: dict[int, list[Lot]] = {}
-    for row in rows:
-        found.setdefault(row[0], []).append(
-            Lot(
-                id=row[1],
-                amount=row[2],
-                remaining=row[3],
-                available_from=from_micros(row[4]),
-                expires_at=moment(row[5]),
-                idle_days=row[6],
-                operation_id=row[7],
-                terms_version=row[8],
-            )
-        )
-    return found
-
-
-def promise_of(
-    document: Mapping[str, Any],
-    *,
-    promise_id: int,
-    rule: str,
-    granted_at: datetime,
-    expires_at: datetime | None,
-) -> Promise:
-    """A promise from its row."""
-    return Promise(
-        id=promise_id,
-        rule=rule,
-        kind=GrantKind(document["kind"]),
-        amount=document["amount"],
-        unit=document["unit"],
-        min_sale_minor=document["min_sale_minor"],
-        terms_version=document["terms_version"],
-        welcome=document["welcome"],
-        granted_at=granted_at,
-        expires_at=expires_at,
-    )
-
-
-def progress_of(document: Mapping[str, Any]) -> Progress:
-    """How far a member is, from its row's document."""
-    return Progress(
-        count=document["count"],
-        since=_day(document["since"]),
-        last=_day(document["last"]),
-        given=document["given"],
-        times=document["times"],
-        parts=document["parts"],
-    )
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
-
-
-def _micros(value: datetime | None) -> int | None:
-    return None if value is None else to_micros(value)

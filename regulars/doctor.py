@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 
 from regulars.installation import Installation, public_url
 from regulars.settings import is_loopback
-from storage.engine import has_wal_reset_fix, sqlite_version
+from storage.engine import sqlite_version
 from storage.merchants import Merchant
 from storage.unit_of_work import UnitOfWork, open_work
 from storage.verify import is_fenced
+from storage.wal_reset import has_wal_reset_fix
 
 FREE_BYTES_MIN: Final = 500 * 1024 * 1024
 CERTIFICATE_DAYS: Final = (7, 30, 60)

@@ -31,7 +31,8 @@ from common.errors import Conflict, InvalidInput, Unavailable
 from common.i18n import gettext as _
 from storage import archive_format as form
 from storage import migrate
-from storage.engine import Database, is_away
+from storage.engine import Database
+from storage.faults import is_away
 from storage.restored import make_current
 from storage.table_rows import PICTURES_AT_ONCE, ROWS_AT_ONCE, plain_rows
 from storage.tables import metadata

@@ -10,14 +10,13 @@ Rules:
   is then kept safe by a lock across processes (storage.locks); `doctor` tells.
 - PostgreSQL: READ COMMITTED with row locks; statement and lock time-outs, and a network that went
   silent is given up on.
-- What waiting can mend is Unavailable; what only a programmer can mend is raised as it came.
-Source: sqlite.org/rescode.html, postgresql.org/docs/current/errcodes-appendix.html
+- What waiting can mend is Unavailable (faults); what only a programmer can mend is raised as it
+  came.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -32,13 +31,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.errors import ConfigurationError, Unavailable
+from storage.faults import is_away, is_write_refusal
 from storage.group_commit import GroupCommit, Result
 from storage.locks import FairLock, FileLock
-from storage.moved import REFUSAL
+from storage.wal_reset import has_wal_reset_fix
 
 BUSY_TIMEOUT_S: Final = 5
 STATEMENT_TIMEOUT_S: Final = 15
@@ -54,19 +54,6 @@ CACHED_STATEMENTS: Final = 2000
 # again and again; readers have the system's cache behind them.
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 4 * 1024
-FIXED_SQLITE: Final = (3, 51, 3)
-# Older lines that were given the fix too.
-_FIXED_LINES: Final = {(3, 44): 6, (3, 50): 7}
-
-_SQLITE_BUSY: Final = {5, 6, 15}  # BUSY, LOCKED, PROTOCOL
-_SQLITE_READONLY: Final = 8
-_SQLITE_AWAY: Final = {7, 9, 10, 13, 14}  # NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN
-# SQLSTATE classes that pass by themselves: connection, resources, operator, system.
-_AWAY_CLASSES: Final = {"08", "53", "57", "58"}
-# Lock time-out, a standby after a fail-over, a transaction that idled too long.
-_AWAY_STATES: Final = {"55P03", "25006", "25P03", "25P04"}
-_DEADLOCKS: Final = {"40001", "40P01"}
-_DUPLICATE_ID: Final = re.compile(r"\.id(?:$|,)|[(, ]id\)=\(")
 
 
 def sqlite_module() -> Any:
@@ -251,50 +238,6 @@ _NO_TIME_OUTS: Final = (
 )
 
 
-def is_retryable(error: BaseException) -> bool:
-    """Whether running the whole use case again may succeed.
-
-    A deadlock or serialization failure on PostgreSQL, or two processes that drew one id.
-    """
-    if isinstance(error, IntegrityError):
-        return _DUPLICATE_ID.search(str(error.orig)) is not None
-    return isinstance(error, DBAPIError) and _sqlstate(error) in _DEADLOCKS
-
-
-def is_away(error: DBAPIError) -> bool:
-    """Whether the database is locked, full or out of reach, and the statement itself sound."""
-    code = _sqlite_code(error)
-    if code is not None:
-        if REFUSAL in str(error.orig):
-            return True  # the shop was moved: this process has to be started on the new address
-        return code in _SQLITE_BUSY | _SQLITE_AWAY | {_SQLITE_READONLY}
-    state = _sqlstate(error)
-    if state is None:
-        # The client library's own words: the connection was lost, or there never was one.
-        return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
-    return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
-
-
-def is_locked(error: Unavailable) -> bool:
-    """Whether it was another writer that made it Unavailable, so that waiting is enough."""
-    cause = error.__cause__
-    return not isinstance(cause, DBAPIError) or _sqlite_code(cause) in _SQLITE_BUSY
-
-
-def is_write_refusal(error: DBAPIError) -> bool:
-    """Whether a write was refused because the transaction or the database is read-only."""
-    return _sqlite_code(error) == _SQLITE_READONLY or _sqlstate(error) == "25006"
-
-
-def _sqlite_code(error: DBAPIError) -> int | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF  # the low byte; the rest is detail
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
-
-
 def _create(settings: DatabaseSettings) -> Engine:
     if settings.url.startswith("sqlite:"):
         return _create_sqlite(settings)
@@ -443,15 +386,6 @@ def _file_lock(engine: Engine) -> FileLock | None:
     if path is None or has_wal_reset_fix(module.sqlite_version_info):
         return None
     return FileLock(path.with_name(path.name + ".lock"))
-
-
-def has_wal_reset_fix(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite is free of the WAL-reset fault (two connections, one checkpoint).
-
-    Source: sqlite.org/wal.html
-    """
-    fixed_in_line = _FIXED_LINES.get((version[0], version[1]))
-    return version >= FIXED_SQLITE or (fixed_in_line is not None and version[2] >= fixed_in_line)
 
 
 def sqlite_version(database: Database) -> tuple[int, ...]:

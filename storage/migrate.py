@@ -29,7 +29,8 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, delete, inspect, select, text
 
 from common.errors import ConfigurationError, Unavailable
-from storage.engine import Database, is_locked
+from storage.engine import Database
+from storage.faults import is_locked
 from storage.moved import refuse_left_place
 from storage.tables import installation
 

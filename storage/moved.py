@@ -32,7 +32,7 @@ WRITERS_GATE: Final = 0x726567756C617274
 """The advisory lock that writers of PostgreSQL share and a move takes alone: they end in order, and
 no two wait for each other."""
 REFUSAL: Final = "this place was left for another database"
-"""What the triggers say; storage.engine takes it for a database that is away."""
+"""What the triggers say; storage.faults takes it for a database that is away."""
 _VERBS: Final = ("insert", "update", "delete")
 
 

@@ -29,7 +29,8 @@ from storage.buckets import Buckets
 from storage.coupons import Coupons
 from storage.deliveries import Deliveries
 from storage.directory import Directory
-from storage.engine import Database, is_retryable
+from storage.engine import Database
+from storage.faults import is_retryable
 from storage.google_accounts import GoogleAccounts
 from storage.google_callbacks import GoogleCallbacks
 from storage.google_keys import GoogleKeys
@@ -37,8 +38,8 @@ from storage.items import Items
 from storage.kept_passes import KeptPasses
 from storage.members import Members
 from storage.merchants import Merchants
-from storage.moved import WRITERS_GATE
 from storage.messages import Messages
+from storage.moved import WRITERS_GATE
 from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes

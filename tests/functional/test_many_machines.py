@@ -87,7 +87,10 @@ def test_a_worker_that_is_asked_to_end_says_goodbye_in_time(cluster: Cluster) ->
 
 
 def test_a_change_wakes_an_idle_worker_long_before_it_looks_by_itself(
-    sandbox: SandboxProcess, postgresql_templates: PostgresqlTemplates, keyring: Keyring
+    sandbox: SandboxProcess,
+    postgresql_templates: PostgresqlTemplates,
+    keyring: Keyring,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     url = postgresql_templates.filled()
     with World(sandbox, url, keyring, poll_s=3600.0) as world:
@@ -102,4 +105,6 @@ def test_a_change_wakes_an_idle_worker_long_before_it_looks_by_itself(
 
         # An hour is how long they would have slept.
         sandbox.wait_for_kind("fetched", after=after, phone=world.iphone, changed=True)
+        # A lane that breaks looks again after a second, and would pass for one that was woken.
+        assert "lane_failed" not in caplog.text
     postgresql_templates.drop(url)

@@ -17,16 +17,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 from common.clock import ManualClock
 from common.errors import ConfigurationError, Unavailable
 from storage import engine as engine_module
-from storage.engine import (
-    Database,
-    DatabaseSettings,
-    has_wal_reset_fix,
-    is_retryable,
-    sqlite_version,
-)
+from storage.engine import Database, DatabaseSettings, sqlite_version
+from storage.faults import is_locked, is_retryable
 from storage.locks import FileLock
 from storage.tables import installation
 from storage.unit_of_work import UnitOfWork, open_work, run_work
+from storage.wal_reset import has_wal_reset_fix
 from tests.support.builders import Merchants
 from tests.support.database import PostgresqlTemplates, SqliteTemplates, start_postgresql
 
@@ -286,7 +282,7 @@ def test_file_locked_by_another_process_is_unavailable(
     other.close()
 
     assert refused.value.retryable
-    assert engine_module.is_locked(refused.value)
+    assert is_locked(refused.value)
     with open_work(sqlite_database, None, clock=clock) as work:
         put(work, "after")
         work.commit()

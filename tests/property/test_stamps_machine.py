@@ -232,7 +232,7 @@ class Stamping(RuleBasedStateMachine):
     def thaw_a_worker(self) -> None:
         self.deliver(self.held.pop(0))
 
-    @rule(seconds=st.sampled_from([0.2, 1, 30, 61, 300, -1, -90]))
+    @rule(seconds=st.sampled_from([0.2, 1, 30, 61, 300, -1, -90, 172_800, -172_800]))
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds=seconds)
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from common.clock import SystemClock
-from regulars.supervisor import Part, Supervisor, restart_pause_s
+from common.errors import Conflict
+from regulars.supervisor import Part, Supervisor, only_one, restart_pause_s
 
 COUNTING = """
 import os, pathlib, signal, sys
@@ -65,3 +67,31 @@ def test_the_watch_notices_a_parent_that_is_gone() -> None:
     os.waitpid(pid, 0)
     with os.fdopen(reader, "rb") as stream:
         assert stream.read() == b"gone"
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from regulars.supervisor import only_one
+with only_one(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_never_hold_one_folder_and_a_killed_one_lets_it_go(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+
+    with pytest.raises(Conflict, match="running"), only_one(tmp_path):
+        pass
+    holder.kill()
+    holder.communicate()
+    with only_one(tmp_path):
+        pass

@@ -175,6 +175,9 @@ ROWS: dict[str, Row] = {
     "console.join_code_picture": CONSOLE_PAGE,
     "console.members": CONSOLE_PAGE,
     "console.member": CONSOLE_PAGE,
+    # The town's cards are of one rate: they have no unit that could rest or be locked.
+    "console.rest_pack": CONSOLE_PAGE,
+    "console.lock_one_unit": CONSOLE_PAGE,
     "console.member_new_phone": CONSOLE_PAGE,
     "console.erase": OWNERS_PAGE,
     "console.member_lost_card": Row(roles=CONSOLE, form={"generation": "1"}),

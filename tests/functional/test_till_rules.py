@@ -18,6 +18,7 @@ from loyalty.publish import publish
 from loyalty.rewards import RewardForm, add_reward
 from loyalty.rule_card import rule_card
 from loyalty.starters import begin_from_starter
+from tests.support.console import an_owner
 from tests.support.house import (
     PUBLIC_URL,
     STAFF_PIN,
@@ -248,3 +249,24 @@ def test_classes_are_sold_as_a_pack_and_taken_one_by_one(ctx, clock):
 
     assert till.status == 200, said(till)
     assert held(gym, member, "classes") == 9
+
+
+def test_the_member_page_lets_a_pack_rest_and_locks_it(ctx, clock):
+    gym = a_trade(ctx, clock, "gym")
+    till, member, app = at(gym, ctx)
+    tap(till, "/till/earn", amount="90.00", **{"item.ten-classes": "1"})
+    owner = an_owner(app, ctx, CAFE)
+    path = f"/console/members/{member.member_id}"
+    owner.get(path)
+    assert "10 classes" in owner.page
+
+    owner.send(f"{path}/units/classes/rest", first_day="2026-12-01", last_day="2026-12-07")
+    assert "The pack rests" in owner.page
+    owner.send(f"{path}/units/classes/rest", first_day="2026-12-07", last_day="2026-12-01")
+    assert "It would end before it begins." in owner.page
+    owner.send(f"{path}/units/classes/lock")
+    assert "Unlock" in owner.page
+
+    scan(till, gym, member)
+    assert "locked" in till.page
+    assert "/till/attend" not in till.page

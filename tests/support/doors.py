@@ -156,6 +156,7 @@ class Town:
             "section": "rules",
             "kind": "spend",
             "key": "spend",
+            "unit": "points",
             "location_id": _spare_branch(house),
             "staff_id": add_staff(ctx, merchant_id, name="Spare", role="staff", actor=SYSTEM),
             "till_id": add_till(

@@ -10,6 +10,7 @@ from loyalty.erase_member import erase_member
 from loyalty.google_holdings import held_cards
 from loyalty.overview import PAGE, QUERY_MAX, member_page
 from loyalty.overview import members as find_members
+from loyalty.rule_card import rule_card
 from web.console.activity import before
 from web.console.door import blueprint, done, page
 from web.services import services
@@ -35,6 +36,7 @@ def member(member_id: int) -> ResponseReturnValue:
         found=member_page(ctx, who.merchant_id, member_id),
         held=held_cards(ctx, who.merchant_id, member_id),
         may_erase=who.is_owner,
+        rules=rule_card(ctx, who.merchant_id, member_id),
     )
 
 

@@ -121,6 +121,16 @@ class House:
     def balance(self, member: Enrolment) -> int:
         return card_state(self.ctx, self.merchant_id, member.member_id).balance
 
+    def freeze(self, part: subprocess.Popen[bytes]) -> None:
+        """Stop a process while it waits: one stopped in a transaction holds SQLite's one pen."""
+        while True:
+            os.kill(part.pid, signal.SIGSTOP)
+            with suppress(Unavailable):
+                self.join()
+                return
+            os.kill(part.pid, signal.SIGCONT)
+            threading.Event().wait(0.1)
+
     def leases(self) -> list[str]:
         with self.ctx.database.connection(writing=False) as connection:
             rows = connection.exec_driver_sql("select lease from delivery where lease is not null")
@@ -185,7 +195,8 @@ def test_a_frozen_worker_that_wakes_late_changes_nothing_newer(house: House) -> 
     frozen = house.start("worker")
     house.spend(member, 1200)
     house.wait_until(house.leases)
-    os.kill(frozen.pid, signal.SIGSTOP)
+    house.wait_until(lambda: not house.sandbox._get("/faults").get("apns"))
+    house.freeze(frozen)
     house.start("worker")
     house.shows(phone, 12, timeout_s=90)
     house.spend(member, 800)

@@ -36,7 +36,7 @@ class Nemesis:
             self._network_weather,
         ]
         while not self._is_over:
-            self._floor.pause(self._place, seconds=self._floor.chance.uniform(2, 60))
+            self._floor.pause(self._place, seconds=self._floor.chance.uniform(1, 30))
             if not self._is_over:
                 self._floor.chance.choice(deeds)()
 

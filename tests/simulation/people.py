@@ -101,7 +101,7 @@ class Till(Person):
                 self.settle(chance.choice(list(self.answered.values()))[0])
             else:
                 self.settle(self._next_order())
-            self.rest(0, chance.choice([2, 20, 120]))
+            self.rest(0, chance.choice([0.2, 0.5, 3, 20]))
 
     def settle(self, order: Order) -> None:
         """Send until it is answered or refused, always under the same key."""
@@ -172,7 +172,7 @@ class Owner(Person):
     def work(self) -> None:
         chance = self.floor.chance
         for number in range(1, 100):
-            self.rest(30, 600)
+            self.rest(20, 200)
             if self.shop.is_calm:
                 return
             try:

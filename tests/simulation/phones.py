@@ -61,7 +61,7 @@ class IPhone(Person):
                 self.place,
                 "",
                 lambda: self.is_on and (self.must_ask or self.must_register),
-                most_s=chance.uniform(20, 400),
+                most_s=chance.uniform(5, 150),
             )
             try:
                 self._live()
@@ -242,7 +242,7 @@ class Android(Person):
 
     def work(self) -> None:
         for member_id in self.floor.chance.sample(self.shop.members, len(self.shop.members)):
-            self.rest(1, 300)
+            self.rest(1, 60)
             try:
                 self.ask(lambda ctx, who=member_id: google_save_link(ctx, CAFE.id, who))  # type: ignore[misc]
             except (Lost, WalletError) as error:

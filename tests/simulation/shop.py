@@ -41,11 +41,11 @@ from tests.simulation.providers import GoogleSide, PushService, account, google_
 from tests.support.builders import CAFE, START, a_context
 from tests.support.sandbox import AppleChain, make_apple_chain
 
-MEMBERS: Final = 5
+MEMBERS: Final = 3
 TILLS: Final = 3
 IPHONES: Final = 4
-STORM_S: Final = 600.0
-CHECK_EVERY_S: Final = 200.0
+STORM_S: Final = 120.0
+CHECK_EVERY_S: Final = 60.0
 # Longer than any wait that is honoured: pace, back-off, breaker, a due time of a wrong clock.
 CALM_MOST_S: Final = 5 * 3600.0
 CALM_LOOK_S: Final = 60.0

@@ -95,6 +95,18 @@ def test_a_set_keeps_what_is_beyond_it() -> None:
     assert card.state.progress["all"] == Progress(times=3, parts={"a": 1, "b": 0})
 
 
+def test_how_often_a_challenge_was_done_is_counted() -> None:
+    often = Card(terms_of(simple(EURO, challenge(repeat=True))))
+    once = Card(terms_of(simple(EURO, challenge())))
+
+    for card in (often, once):
+        for _sale in range(5):
+            card.does(sale(100))
+
+    assert (often.state.progress["dare"].times, often.state.progress["dare"].count) == (2, 1)
+    assert (once.state.progress["dare"].times, once.state.progress["dare"].given) == (1, 1)
+
+
 def test_why_an_activity_is_no_action_is_told() -> None:
     def why(**parts: Any) -> list[WhyNot]:
         document = simple(EURO, challenge(**parts))

@@ -92,6 +92,7 @@ def test_deductions_never_make_less_than_nothing() -> None:
         ("units_per_day", {}, 4, 6),
         ("units_per_day", {"units_today": {"points": 3}}, 1, 9),
         ("units_per_day", {"units_today": {"points": 9}}, 0, 10),
+        ("shop_units_per_day", {}, 4, 6),
         ("shop_units_per_day", {"shop_units_today": {"points": 2}}, 2, 8),
         ("shop_units_per_day", {"shop_units_today": {"points": 9}}, 0, 10),
     ],
@@ -301,6 +302,7 @@ def test_a_full_balance_takes_no_more() -> None:
     [
         ({"gross_minor": -1}, "amount"),
         ({"gross_minor": 1.5}, "amount"),
+        ({"gross_minor": "5"}, "amount"),
         ({"gross_minor": True}, "amount"),
         ({"tax_minor": -1}, "tax"),
         ({"tip_minor": -1}, "tip"),
@@ -358,6 +360,9 @@ def test_it_says_what_of_a_member_it_needs() -> None:
         False,
     )
     assert plain.promises
+    again = {"kind": "bonus", "code": "any", "grant": {"kind": "percent_off_next", "amount": 5}}
+    assert not needs(terms_of(simple(EURO, again))).progress
+    assert needs(terms_of(simple(EURO, again | {"once": True}))).progress
     assert whole.lots == {"cake"}
     assert whole.averages
     assert whole.progress

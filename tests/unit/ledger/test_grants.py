@@ -135,6 +135,11 @@ def test_of_two_equal_promises_the_one_that_ends_first_is_used() -> None:
 
     assert answer.consumed == (2,)
 
+    early = promise(GrantKind.MULTIPLY_NEXT, 200, id=1, expires_at=NOON + timedelta(days=9))
+    first = evaluate(terms_of(simple()), MemberState(promises=(early, soon)), sale(100), NOON)
+
+    assert first.consumed == (2,)
+
 
 def test_a_bonus_given_once_is_not_given_again() -> None:
     bonus = {
@@ -232,4 +237,6 @@ def test_a_promise_by_an_average_waits_until_there_is_one() -> None:
 
     assert none.promised == ()
     assert [out.why for out in none.rules_left_out] == [WhyNot.NO_AVERAGE]
+    once = evaluate(terms_of(simple(EURO, bonus | {"once": True})), MemberState(), sale(100), NOON)
+    assert dict(once.progress) == {}
     assert some.promised[0].min_sale_minor == 1100

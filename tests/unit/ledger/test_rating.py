@@ -189,6 +189,7 @@ def test_a_visit_is_a_stamp_and_staff_may_say_how_many() -> None:
     assert stamps(visit(taps={"stamps": 2})) == 2
     assert stamps(sale(100)) == 1
     assert stamps(sale(0)) == 0
+    assert stamps(sale(1)) == 1
     assert stamps(sale(100, lines=(Line(net_minor=100, gift_card=True),))) == 0
 
 

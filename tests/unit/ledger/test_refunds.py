@@ -106,6 +106,18 @@ def test_what_expired_is_not_asked_for_again() -> None:
     assert card.holdings["points"].balance == 4
 
 
+def test_a_lot_of_another_sale_that_has_just_ended_pays_nothing() -> None:
+    card = book(units=[{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 5}}])
+    card.buys(sale(1000), NOON)
+    later = NOON + timedelta(days=2)
+    card.buys(sale(1000, at=later), later)
+    card.spends("points", 1, later)
+    end = card.lots("points")[1].expires_at
+    assert end is not None
+
+    assert took(card.gives_back(0, money(1000), end)) == (1, 0, 1, 0)
+
+
 def test_the_sales_own_lot_is_taken_first_even_while_it_waits() -> None:
     card = book(units=[{"code": "points", "kind": "points", "pending_days": 14}])
     card.buys(sale(2000, at=NOON - timedelta(days=30)), NOON)
@@ -175,6 +187,10 @@ def test_promises_are_made_void_and_given_back() -> None:
 
     assert promise.kind is GrantKind.ADD_NEXT
     assert plan.promises_void == ("back",)
+
+    other = book(SPEND, bonus)
+    other.buys(sale(1000), NOON)
+    assert other.gives_back(0, money(1000), NOON).promises_void == ("back",)
 
 
 def test_a_promise_the_sale_used_comes_back_with_the_whole() -> None:

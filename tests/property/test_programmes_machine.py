@@ -141,4 +141,4 @@ class Programmes(RuleBasedStateMachine):
 
 
 TestProgrammes = Programmes.TestCase
-TestProgrammes.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestProgrammes.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

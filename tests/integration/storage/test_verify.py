@@ -96,23 +96,23 @@ BREAKS: dict[str, str] = {
 
 # What a busy shop has none of.
 ROWS = {
-    "sale_line": (
-        "insert into sale_line select merchant_id, id, 1, 'x', 'y', 1000, 1, null from sale",
-    ),
-    "rating": ("insert into rating select merchant_id, id, 1, 'x' from operation",),
-    "refund": (
-        "insert into refund (merchant_id, id, sale_id, source, source_ref, amount_minor, "
-        "document, request_hash, created_at) select merchant_id, id, id, 'till', source_ref, 0, "
-        "'x', 'x', 1 from sale",
-    ),
-    "coupon_use": (
-        "insert into coupon (merchant_id, id, programme_id, code, name, kind, active, used, "
-        "conditions, created_at) select merchant_id, id, id, 'X', 'x', 'product', true, 0, 'x', 1 "
-        "from programme",
-        "insert into coupon_use (merchant_id, id, coupon_id, member_id, operation_id, "
-        "saved_minor, created_at) select merchant_id, id, {programme}, member_id, id, 0, 1 "
-        "from operation",
-    ),
+    "sale_line": [
+        "insert into sale_line select merchant_id, id, 1, 'x', 'y', 1000, 1, null from sale"
+    ],
+    "rating": ["insert into rating select merchant_id, id, 1, 'x' from operation"],
+    "refund": [
+        """insert into refund (merchant_id, id, sale_id, source, source_ref, amount_minor,
+        document, request_hash, created_at)
+        select merchant_id, id, id, 'till', source_ref, 0, 'x', 'x', 1 from sale"""
+    ],
+    "coupon_use": [
+        """insert into coupon (merchant_id, id, programme_id, code, name, kind, active, used,
+        conditions, created_at)
+        select merchant_id, id, id, 'X', 'x', 'product', true, 0, 'x', 1 from programme""",
+        """insert into coupon_use (merchant_id, id, coupon_id, member_id, operation_id,
+        saved_minor, created_at)
+        select merchant_id, id, {programme}, member_id, id, 0, 1 from operation""",
+    ],
 }
 
 

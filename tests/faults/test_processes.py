@@ -121,12 +121,12 @@ class House:
     def balance(self, member: Enrolment) -> int:
         return card_state(self.ctx, self.merchant_id, member.member_id).balance
 
-    def freeze(self, part: subprocess.Popen[bytes]) -> None:
+    def freeze(self, part: subprocess.Popen[bytes], member: Enrolment) -> None:
         """Stop a process while it waits: one stopped in a transaction holds SQLite's one pen."""
         while True:
             os.kill(part.pid, signal.SIGSTOP)
             with suppress(Unavailable):
-                self.join()
+                self.spend(member, 1)
                 return
             os.kill(part.pid, signal.SIGCONT)
             threading.Event().wait(0.1)
@@ -196,7 +196,7 @@ def test_a_frozen_worker_that_wakes_late_changes_nothing_newer(house: House) -> 
     house.spend(member, 1200)
     house.wait_until(house.leases)
     house.wait_until(lambda: not house.sandbox._get("/faults").get("apns"))
-    house.freeze(frozen)
+    house.freeze(frozen, member)
     house.start("worker")
     house.shows(phone, 12, timeout_s=90)
     house.spend(member, 800)

@@ -179,7 +179,7 @@ ROWS: dict[str, Row] = {
     "console.rest_pack": CONSOLE_PAGE,
     "console.lock_one_unit": CONSOLE_PAGE,
     "console.member_new_phone": CONSOLE_PAGE,
-    "console.erase": OWNERS_PAGE,
+    "console.erase": Row(roles=frozenset({OWNER}), ends_member=True),
     "console.member_lost_card": Row(roles=CONSOLE, form={"generation": "1"}),
     "console.mails": CONSOLE_PAGE,
     "console.replay": CONSOLE_PAGE,

@@ -10,8 +10,8 @@ from alembic import op
 
 from storage.migrations.guards import fence
 
-revision = "0007"
-down_revision = "0006"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -1,5 +1,4 @@
-"""Forget what nobody asks for again: sessions, links, buckets, silent workers, Google's messages,
-e-mails that were sent.
+"""Forget what nobody asks for again: sessions, links, buckets, silent workers, sent e-mails.
 
 Not done here: anything of a merchant's books, which stays.
 """

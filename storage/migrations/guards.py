@@ -42,9 +42,12 @@ def _sqlite_guard(table: str) -> list[str]:
 
 
 def _postgresql_guard(table: str) -> list[str]:
-    return [
+    change = (
         f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    )
+    truncate = (
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
-    ]
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    return [change, truncate]

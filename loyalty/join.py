@@ -1,11 +1,12 @@
 """Join at the public page: enrol, and mail the card's link where mail is set up.
 
 Rules (DESIGN 8):
-- Who typed an e-mail address gets the card by mail, new or known: the page says the same to both,
-  so nobody learns from it who is a member. The mail goes to the address that is kept, never to a
-  newer one that was typed.
-- Without a mail server, or without an address, a new card opens at once, and a known one is handed
-  over by staff: then the page cannot hide which it was.
+- A new card opens at once, as customers stand at a counter. A known contact sees the same page and
+  gets no card from it: the link goes to the address that is kept, never to a newer one that was
+  typed; without a mail server staff hand the card over. Who then tries the page's link learns which
+  of the two it was.
+- Where the owner wants nobody to learn that, who typed an address gets the card by mail alone, new
+  or known.
 - One address gets few of these mails, however often the form is sent.
 """
 
@@ -51,7 +52,7 @@ def join(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Joined:
             _mail(ctx, work, done)
 
     done = enrol(ctx, merchant_id, request, then=mail)
-    by_mail = ctx.settings.sends_mail and _asked_for_email(ctx, merchant_id, request)
+    by_mail = ctx.settings.sends_mail and _is_by_mail_alone(ctx, merchant_id, request)
     return Joined(card_token="" if by_mail else done.card_token, by_mail=by_mail)
 
 
@@ -65,12 +66,13 @@ def kept_email(ctx: Loyalty, merchant_id: int, member: Member) -> str:
     return opened.decode()
 
 
-def _asked_for_email(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> bool:
-    """Whether an address was typed where the programme asks for one."""
+def _is_by_mail_alone(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> bool:
+    """Whether an address was typed where the programme asks for one and mails the card to it."""
     if not request.email.strip():
         return False
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        return work.programmes.get(request.programme_id).ask_email != "off"
+        programme = work.programmes.get(request.programme_id)
+    return bool(programme.join_by_mail) and programme.ask_email != "off"
 
 
 def _mail(ctx: Loyalty, work: UnitOfWork, done: Enrolment) -> None:

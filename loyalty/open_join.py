@@ -37,7 +37,8 @@ class UnknownJoinCode(NotFound):
 class JoinPage:
     """A programme that can be joined.
 
-    `asks` maps `name`, `email` and `phone` to `off`, `optional` or `required`, in this order.
+    `asks` maps `name`, `email` and `phone` to `off`, `optional` or `required`, in this order;
+    `mails_card` says that who types an address gets the card by mail alone.
     """
 
     code: str
@@ -52,6 +53,7 @@ class JoinPage:
     rules: tuple[str, ...]
     view: CardView
     wallets: Wallets
+    mails_card: bool
 
 
 def open_join(ctx: Loyalty, code: str) -> JoinPage:
@@ -97,6 +99,9 @@ def _page(ctx: Loyalty, work: UnitOfWork, merchant: Merchant, *, programme: Prog
         rules=rules,
         view=card_view(stored.design, _empty_card(terms, list(rewards))),
         wallets=wallets_of(ctx, work, merchant),
+        mails_card=ctx.settings.sends_mail
+        and bool(programme.join_by_mail)
+        and programme.ask_email != "off",
     )
 
 

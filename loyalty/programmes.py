@@ -61,6 +61,7 @@ class ProgrammeView:
     published_at: datetime | None
     next_terms_version: int | None = None
     next_terms_at: datetime | None = None
+    join_by_mail: bool = False
 
     def reward(self, reward_id: int) -> Reward:
         """One of its rewards.
@@ -173,9 +174,12 @@ def set_join_fields(
     name: str,
     email: str,
     phone: str,
+    by_mail: bool = False,
     actor: Actor,
 ) -> None:
     """Say what the join page asks for: each `off`, `optional` or `required`.
+
+    `by_mail`: where a mail server is set up, who types an address gets the card by mail alone.
 
     Raises:
         InvalidInputs: another word.
@@ -191,8 +195,10 @@ def set_join_fields(
 
     def action(work: UnitOfWork) -> None:
         work.programmes.get(programme_id)
-        work.programmes.set_questions(programme_id, name=name, email=email, phone=phone)
-        _note(work, actor, "programme.questions", programme_id, **wanted)
+        work.programmes.set_questions(
+            programme_id, name=name, email=email, phone=phone, by_mail=by_mail
+        )
+        _note(work, actor, "programme.questions", programme_id, **wanted, by_mail=by_mail)
 
     run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
@@ -244,6 +250,7 @@ def _view(work: UnitOfWork, programme: Programme) -> ProgrammeView:
         published_at=programme.published_at,
         next_terms_version=programme.next_terms_version,
         next_terms_at=programme.next_terms_at,
+        join_by_mail=bool(programme.join_by_mail),
     )
 
 

@@ -30,6 +30,7 @@ class Programme:
     created_at: datetime
     next_terms_version: int | None = None
     next_terms_at: datetime | None = None
+    join_by_mail: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

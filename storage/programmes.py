@@ -82,9 +82,13 @@ class Programmes:
         )
         return self._scope.execute(query.limit(1)).first() is not None
 
-    def set_questions(self, programme_id: int, *, name: str, email: str, phone: str) -> None:
-        """Say what the join page asks for."""
-        self._change(programme_id, ask_name=name, ask_email=email, ask_phone=phone)
+    def set_questions(
+        self, programme_id: int, *, name: str, email: str, phone: str, by_mail: bool
+    ) -> None:
+        """Say what the join page asks for, and whether an address typed means a card by mail."""
+        self._change(
+            programme_id, ask_name=name, ask_email=email, ask_phone=phone, join_by_mail=by_mail
+        )
 
     def add_terms(
         self, programme_id: int, new: AnyTerms, *, effective_at: datetime | None = None

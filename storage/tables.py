@@ -259,6 +259,7 @@ programme = _merchant_table(
     Column("next_terms_version", Integer),
     Column("next_terms_at", UtcTime),
     Column("average_minor", BigInteger),  # of a sale of the last weeks, worked out every night
+    Column("join_by_mail", Boolean),  # null: no; else an address typed means the card by mail alone
     UniqueConstraint("merchant_id", "slug"),
 )
 

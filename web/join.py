@@ -61,7 +61,8 @@ def join(code: str) -> ResponseReturnValue:
     throttle(JOIN_ADDRESS, f"{page.merchant_id}|{address()}")
     throttle(JOIN_SHOP, page.merchant_id)
     if text(TRAP):
-        return _welcome(page, Joined(card_token=new_token(), by_mail=bool(text("email"))))
+        by_mail = page.mails_card and bool(text("email"))
+        return _welcome(page, Joined(card_token=new_token(), by_mail=by_mail))
     try:
         form_key = _checked_seal(page)
         joined = _join(page, form_key=form_key)
@@ -82,7 +83,10 @@ def welcome(code: str) -> ResponseReturnValue:
     if not _TOKEN.fullmatch(token):
         return redirect(url_for(".show", code=page.code))
     buttons = wallet_buttons(token, page.wallets, sandbox=page.sandbox)
-    return render_template("join/welcome.html", page=page, buttons=buttons, token=token)
+    mails = services().loyalty.settings.sends_mail and page.asks["email"] != "off"
+    return render_template(
+        "join/welcome.html", page=page, buttons=buttons, token=token, mails=mails
+    )
 
 
 @blueprint.errorhandler(UnknownJoinCode)
@@ -123,7 +127,7 @@ def _join(page: JoinPage, *, form_key: str) -> Joined:
 
 
 def _welcome(page: JoinPage, joined: Joined) -> ResponseReturnValue:
-    if joined.by_mail and services().loyalty.settings.sends_mail:
+    if joined.by_mail:
         return redirect(url_for(".welcome", code=page.code, mail="1"), 303)
     return redirect(url_for(".welcome", code=page.code, card=joined.card_token), 303)
 

@@ -11,7 +11,7 @@ from common.clock import ManualClock
 from loyalty.context import Loyalty
 from loyalty.erase_member import erase_member
 from loyalty.owners import add_owner
-from loyalty.programmes import set_join_fields
+from loyalty.programmes import read_programme, set_join_fields
 from loyalty.sign_in import MAILED_LIFE
 from storage.outbox import OutboxKind
 from storage.unit_of_work import open_work
@@ -24,7 +24,23 @@ OWNER = "olga@example.com"
 
 @pytest.fixture
 def house(ctx: Loyalty, clock: ManualClock) -> House:
-    return a_house(with_mail(ctx), clock)
+    found = a_house(with_mail(ctx), clock)
+    ask(found, by_mail=True)
+    return found
+
+
+def ask(house: House, *, answer: str = "optional", by_mail: bool) -> None:
+    """What the join page asks for, and whether the card comes by mail alone."""
+    set_join_fields(
+        house.ctx,
+        house.merchant_id,
+        house.programme_id,
+        name=answer,
+        email=answer,
+        phone=answer,
+        by_mail=by_mail,
+        actor=SYSTEM,
+    )
 
 
 @pytest.fixture
@@ -91,16 +107,37 @@ def test_who_gives_no_address_gets_the_card_at_once(phone: Browser, house: House
     assert letters(house) == []
 
 
-def test_a_programme_that_asks_for_no_address_mails_nobody(phone: Browser, house: House) -> None:
-    set_join_fields(
-        house.ctx,
-        house.merchant_id,
-        house.programme_id,
-        name="off",
-        email="off",
-        phone="off",
-        actor=SYSTEM,
+def test_a_new_card_opens_at_once_and_its_link_is_mailed_too(phone: Browser, house: House) -> None:
+    ask(house, by_mail=False)
+
+    page = join(phone, house, email="ada@example.com")
+
+    assert "Welcome to Bean Club" in page
+    assert "in your mail" in page
+    ((kind, mail, letter),) = letters(house)
+    assert (kind, mail.to) == (OutboxKind.WELCOME, "ada@example.com")
+    assert path_in(letter) in page
+
+
+def test_a_known_contact_at_the_counter_finds_the_card_in_the_mail(
+    phone: Browser, house: House
+) -> None:
+    ask(house, by_mail=False)
+    new = join(phone, house, email="ada@example.com")
+
+    known = join(phone, house, email="ada@example.com")
+
+    (_welcome, _mail, _letter), (kind, _known_mail, letter) = letters(house)
+    assert kind == OutboxKind.KNOWN
+    assert path_in(letter) in new
+    assert path_in(letter) not in known
+    assert re.sub(r"[0-9A-HJKMNP-TV-Z]{26}", "", new) == re.sub(
+        r"[0-9A-HJKMNP-TV-Z]{26}", "", known
     )
+
+
+def test_a_programme_that_asks_for_no_address_mails_nobody(phone: Browser, house: House) -> None:
+    ask(house, answer="off", by_mail=True)
 
     assert "Welcome to Bean Club" in join(phone, house, email="ada@example.com")
     assert letters(house) == []
@@ -281,7 +318,13 @@ def test_the_owner_is_told_what_an_address_means_for_joining(house: House) -> No
     path = f"/console/cards/{house.programme_id}/questions"
     with_server = an_owner(an_app(house.ctx), house.ctx, house.merchant_id)
     with_server.get(path)
-    assert "gets the card by mail" in with_server.page
+    assert "Send the card by mail alone" in with_server.page
+
+    answers = dict.fromkeys(("ask_name", "ask_email", "ask_phone"), "optional")
+    for by_mail in (False, True):
+        with_server.send(path, **answers, **({"by_mail": "1"} if by_mail else {}))
+        view = read_programme(house.ctx, house.merchant_id, house.programme_id)
+        assert view.join_by_mail is by_mail
 
 
 def test_without_a_mail_server_every_page_says_what_is_missing(

@@ -19,7 +19,7 @@ from ledger.terms import SPEND_MAX_MINOR, PointsTerms, StampTerms, Terms
 from loyalty.programmes import ProgrammeView, change_terms, read_programme, set_join_fields
 from web.console.door import blueprint, done, page
 from web.errors import answer, wants_json
-from web.forms import Form, refused, shown, text, whole
+from web.forms import Form, flag, refused, shown, text, whole
 from web.services import services
 from web.sessions import signed_in
 
@@ -63,6 +63,7 @@ def questions(programme_id: int) -> ResponseReturnValue:
     """What the join page asks for."""
     programme = _programme(programme_id)
     values = {f"ask_{name}": how for name, how in programme.ask.items()}
+    values["by_mail"] = "yes" if programme.join_by_mail else ""
     return _questions(programme, shown(values))
 
 
@@ -80,6 +81,7 @@ def save_questions(programme_id: int) -> ResponseReturnValue:
             name=name,
             email=email,
             phone=phone,
+            by_mail=flag("by_mail"),
             actor=who.actor(),
         )
     except InvalidInput as error:

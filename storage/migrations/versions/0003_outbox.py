@@ -36,10 +36,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name="fk_alarm_merchant_id"),
     )
     fence(*MERCHANT_TABLES)
+    op.add_column("programme", sa.Column("join_by_mail", sa.Boolean(), nullable=True))
 
 
 def downgrade() -> None:
     """Forget both; what waits to be sent is lost."""
+    op.drop_column("programme", "join_by_mail")
     for table in reversed(TABLES):
         op.drop_table(table)
 

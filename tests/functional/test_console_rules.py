@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from flask import Flask
@@ -187,6 +188,30 @@ def test_a_manager_reads_the_rules_and_changes_none(app, ctx, house):
     manager.send(f"{path}/rules/spend", form=f"{path}/add", spend="1", units="9", unit="points")
     assert manager.status in {403, 404}
     assert read_rules(ctx, CAFE, house.programme_id).draft is None
+
+
+def test_a_prize_for_a_full_set_keeps_all_it_costs(owner, ctx, house):
+    owner.get("/console/cards/new")
+    owner.send("/console/cards/new", starter="pet-shop", name="Paws")
+    with open_work(ctx.database, CAFE, clock=house.clock, writing=False) as work:
+        programme = next(one for one in work.programmes.all() if one.name == "Paws")
+    path = f"/console/cards/{programme.id}/rewards"
+    wanted = {"name": "Hamper", "unit": "points", "cost": "30", "kind": "product", "also_bags": "2"}
+
+    owner.get(path)
+    owner.send(path, **wanted)
+    owner.send(path, **{**wanted, "name": "Odd", "also_bags": "two"})
+    assert owner.status == 422
+    assert 'id="also_bags-error"' in owner.page
+
+    with open_work(ctx.database, CAFE, clock=house.clock, writing=False) as work:
+        reward = next(one for one in work.programmes.rewards(programme.id) if one.name == "Hamper")
+    assert reward.conditions == {"costs": [["bags", 2]]}
+    owner.get(f"{path}/{reward.id}")
+    assert re.search(r'name="also_bags"[^>]* value="2"', owner.page)
+    owner.send(f"{path}/{reward.id}", **{**wanted, "name": "Large hamper", "active": "1"})
+    with open_work(ctx.database, CAFE, clock=house.clock, writing=False) as work:
+        assert work.programmes.reward(reward.id).conditions == {"costs": [["bags", 2]]}
 
 
 def test_items_rewards_and_coupons_are_kept_and_shown_again(owner, house):

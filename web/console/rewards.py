@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from flask import request
@@ -11,6 +12,8 @@ from flask.typing import ResponseReturnValue
 from common.errors import InvalidInput, NotFound
 from common.i18n import gettext as _
 from common.money import format_plain, parse_amount
+from ledger.any_terms import units_of
+from ledger.offers import Cost
 from ledger.programme_terms import ProgrammeTerms
 from loyalty.coupons import add_coupon, change_coupon, list_coupons, read_coupon
 from loyalty.programmes import ProgrammeView, read_programme
@@ -33,6 +36,9 @@ from web.errors import answer, wants_json
 from web.forms import Form, flag, refused, shown, text, whole
 from web.services import services
 from web.sessions import signed_in
+
+# In front of a unit: the field of how much of it a reward takes beside its first cost.
+ALSO: Final = "also_"
 
 
 @blueprint.get("/cards/<id:programme_id>/rewards")
@@ -73,6 +79,10 @@ def reward(programme_id: int, reward_id: int) -> ResponseReturnValue:
         **offer_values(known, _currency(), _zone()),
         "unit": known.unit or programme.unit,
         "cost": _cost_text(known.cost, known.unit or programme.unit),
+        **{
+            f"{ALSO}{unit}": _cost_text(amount, unit)
+            for unit, amount in (known.conditions or {}).get("costs", ())
+        },
     }
     return _reward(programme, reward_id, shown(values))
 
@@ -168,14 +178,28 @@ def change_one_coupon(programme_id: int, coupon_id: int) -> ResponseReturnValue:
 def _offer(programme: ProgrammeView) -> RewardForm:
     piece = read_piece(reward_fields(_facts(programme)), request.form, currency=_currency())
     unit = text("unit")
-    return reward_form(piece, "" if unit == programme.unit else unit, _zone())
+    form = reward_form(piece, "" if unit == programme.unit else unit, _zone())
+    return replace(form, more_costs=_more_costs(programme, unit or programme.unit))
+
+
+def _more_costs(programme: ProgrammeView, first: str) -> tuple[Cost, ...]:
+    """What it takes beside, as a prize for a full set does."""
+    return tuple(
+        Cost(unit=unit, amount=_amount(f"{ALSO}{unit}", unit))
+        for unit in units_of(programme.terms)
+        if unit != first and text(f"{ALSO}{unit}")
+    )
 
 
 def _cost() -> int:
-    """What a reward costs: credit is money and typed like it, all else is counted."""
-    if text("unit") == _currency():
-        return parse_amount(text("cost"), _currency(), field="cost")
-    return whole("cost") or 0
+    return _amount("cost", text("unit"))
+
+
+def _amount(field: str, unit: str) -> int:
+    """How much of a unit: credit is money and typed like it, all else is counted."""
+    if unit == _currency():
+        return parse_amount(text(field), _currency(), field=field)
+    return whole(field) or 0
 
 
 def _cost_text(cost: int, unit: str) -> str:
@@ -186,6 +210,7 @@ def _again(programme: ProgrammeView, error: InvalidInput) -> Form:
     values: dict[str, Any] = {
         **sent_values(reward_fields(_facts(programme)), request.form),
         **{name: text(name) for name in ("name", "cost", "unit", "active")},
+        **{f"{ALSO}{unit}": text(f"{ALSO}{unit}") for unit in units_of(programme.terms)},
     }
     return Form(values=values, errors=refused(error).errors)
 

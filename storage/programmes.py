@@ -83,7 +83,7 @@ class Programmes:
         return self._scope.execute(query.limit(1)).first() is not None
 
     def set_questions(
-        self, programme_id: int, *, name: str, email: str, phone: str, by_mail: bool
+        self, programme_id: int, *, name: str, email: str, phone: str, by_mail: bool = False
     ) -> None:
         """Say what the join page asks for, and whether an address typed means a card by mail."""
         self._change(

@@ -48,6 +48,7 @@ def leased_cards(world: World) -> list[int]:
     return [row["pass_id"] for row in world.deliveries() if row["lease"]]
 
 
+@pytest.mark.long  # which of two pushes the hang meets is not settled yet
 def test_a_push_that_hangs_holds_up_no_other_scan(world: World) -> None:
     first = a_registered_card(world)
     other = world.sandbox.create_phone("iphone")

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import waitress
+from sqlalchemy import select
 
+from bench.crowd import add_cards
 from bench.row import Row
 from common.actor import SYSTEM
 from common.clock import SystemClock
@@ -36,6 +38,7 @@ from signing.apple_certificates import read_pem
 from signing.keyring import create_keyring, load_keyring
 from signing.sandbox_chain import make_sandbox_apple
 from signing.tokens import apple_authentication_token
+from storage import tables
 from storage.engine import Database, DatabaseSettings
 from storage.migrate import upgrade
 from storage.unit_of_work import open_work, run_work
@@ -93,6 +96,10 @@ class _Door:
     def ask(self, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         self._line.request("GET", path, headers=headers)
         return self._line.getresponse()
+
+    def register(self, path: str, headers: dict[str, str]) -> None:
+        self._line.request("POST", path, body=b'{"pushToken": "aa"}', headers=headers)
+        assert self._line.getresponse().read() == b""
 
     def read(self, path: str, headers: dict[str, str]) -> bytes:
         return self.ask(path, headers).read()
@@ -166,11 +173,12 @@ def _fresh(shop: _Shop, door: _Door, pass_id: int, serial: str) -> bytes:
 
 def _memory(shop: _Shop, door: _Door) -> Row:
     """The process grows while its shelves fill, and no more after that."""
-    for number in range(PASSES // 2):
-        _fetch(shop, door, f"Member {number}")
+    serials = _crowd(shop, door)
+    for serial in serials[: PASSES // 2]:
+        door.read(shop.path(serial), shop.headers(serial))
     half = _resident_mb()
-    for number in range(PASSES // 2):
-        _fetch(shop, door, f"Other {number}")
+    for serial in serials[PASSES // 2 :]:
+        door.read(shop.path(serial), shop.headers(serial))
     end = _resident_mb()
     return Row(
         name=f"memory, the second half of {PASSES} passes",
@@ -183,9 +191,17 @@ def _memory(shop: _Shop, door: _Door) -> Row:
     )
 
 
-def _fetch(shop: _Shop, door: _Door, name: str) -> None:
-    serial = shop.join(name)[1]
+def _crowd(shop: _Shop, door: _Door) -> list[str]:
+    """Serial numbers of many cards: rows copied from one that was fetched and registered."""
+    serial = shop.join("Grace")[1]
     door.read(shop.path(serial), shop.headers(serial))
+    door.register(
+        f"/apple/v1/devices/phone/registrations/{shop.pass_type}/{serial}", shop.headers(serial)
+    )
+    add_cards(shop.ctx.database, shop.merchant_id, PASSES)
+    with shop.ctx.database.schema_connection() as connection:
+        rows = connection.execute(select(tables.wallet_pass.c.serial_number))
+        return [str(found) for found in rows.scalars()][-PASSES:]
 
 
 def _resident_mb() -> float:

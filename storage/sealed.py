@@ -53,6 +53,11 @@ SEALED: Final = (
     SealedColumn(table=tables.person, column="totp_sealed", bound_to="person.totp"),
     SealedColumn(table=tables.member, column="email_sealed", bound_to="member.email"),
     SealedColumn(table=tables.member, column="phone_sealed", bound_to="member.phone"),
+    SealedColumn(table=tables.member, column="details_sealed", bound_to="member.details"),
+    SealedColumn(table=tables.member_note, column="text_sealed", bound_to="member_note.text"),
+    SealedColumn(
+        table=tables.waiting_contact, column="email_sealed", bound_to="waiting_contact.email"
+    ),
     SealedColumn(table=tables.outbox, column="payload_sealed", bound_to="outbox.payload"),
 )
 

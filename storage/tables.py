@@ -260,7 +260,60 @@ programme = _merchant_table(
     Column("next_terms_at", UtcTime),
     Column("average_minor", BigInteger),  # of a sale of the last weeks, worked out every night
     Column("join_by_mail", Boolean),  # null: no; else an address typed means the card by mail alone
+    _required("state", Text, server_default="live"),  # draft | announced | pilot | live | closed
+    Column("opens_at", UtcTime),  # announced: the day that is told
+    Column("joining", JsonText),  # who may join and what they are asked; null: everyone, no more
     UniqueConstraint("merchant_id", "slug"),
+)
+
+# Where a join link or poster hangs: `/j/<code>?from=<source code>`.
+join_source = _merchant_table(
+    "join_source",
+    _required("programme_id", BigInteger),
+    _required("code", Text),
+    _required("name", Text),
+    _time("created_at"),
+    Column("archived_at", UtcTime),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "code"),
+)
+
+# A code that lets somebody join a programme that is not for everyone.
+invitation = _merchant_table(
+    "invitation",
+    _required("programme_id", BigInteger),
+    _required("code", Text),
+    _required("label", Text),
+    Column("uses_max", Integer),  # null: any number
+    _required("uses", Integer),
+    Column("ends_at", UtcTime),
+    Column("withdrawn_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "code"),
+)
+
+# Who is on a pilot's list, by blind index alone.
+pilot_contact = _merchant_table(
+    "pilot_contact",
+    _required("programme_id", BigInteger),
+    _required("contact_index", LargeBinary),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "programme_id", "contact_index"),
+)
+
+# Who wants to be told when an announced card opens; gone once they were.
+waiting_contact = _merchant_table(
+    "waiting_contact",
+    _required("programme_id", BigInteger),
+    _required("email_sealed", LargeBinary),
+    _required("email_index", LargeBinary),
+    _required("language", Text),
+    _required("wording_version", Integer),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "programme_id", "email_index"),
 )
 
 terms = _merchant_table(
@@ -394,12 +447,62 @@ member = _merchant_table(
     _required("source", Text),  # where they joined: `join`, `till`, `command`
     _time("joined_at"),
     Column("messages_off_at", UtcTime),  # wants no messages on the card
+    Column("birthday", Integer),  # month * 100 + day; the year is never asked
+    Column("details_sealed", LargeBinary),  # address, favourite brand, answers
+    Column("join_source_id", BigInteger),  # the link they came by
+    Column("invitation_id", BigInteger),
+    # A candidate: counts, and redeems nothing before so many purchases; null: a full member.
+    Column("candidate_until", Integer),
+    _required("purchases_before", Integer, server_default="0"),  # counted before they joined
+    Column("merged_into_id", BigInteger),  # the member who has this one's balance now
     _to("programme_id", "programme"),
     UniqueConstraint("merchant_id", "number"),
     UniqueConstraint("merchant_id", "programme_id", "email_index"),
     UniqueConstraint("merchant_id", "programme_id", "phone_index"),
     Index(None, "merchant_id", "programme_id", "name_folded"),
     Index(None, "merchant_id", "joined_at"),
+    Index(None, "merchant_id", "programme_id", "birthday"),
+    Index(None, "merchant_id", "join_source_id"),
+)
+
+# The words of a name, folded, so that a million members are searched by the start of any of them.
+# Bytes compare alike on every engine, whatever its language.
+member_word = Table(
+    "member_word",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("word", LargeBinary),
+    _required("member_id", BigInteger),
+    PrimaryKeyConstraint("merchant_id", "word", "member_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# What staff or the owner wrote down about a member.
+member_note = _merchant_table(
+    "member_note",
+    _required("member_id", BigInteger),
+    _required("text_sealed", LargeBinary),
+    _required("actor_kind", Text),
+    Column("actor_id", BigInteger),
+    _time("created_at"),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# Two cards of one person made one: what moved, so that it can be taken back.
+member_merge = _merchant_table(
+    "member_merge",
+    _required("kept_id", BigInteger),
+    _required("merged_id", BigInteger),
+    _required("document", JsonText),  # operations and what else moved, by id
+    _time("created_at"),
+    Column("undone_at", UtcTime),
+    _to("kept_id", "member"),
+    _to("merged_id", "member"),
+    Index(None, "merchant_id", "kept_id"),
+    Index(None, "merchant_id", "merged_id"),
 )
 
 consent = _merchant_table(

@@ -13,7 +13,8 @@ from passes.design import Design
 class Programme:
     """A programme. `design_version` is the published one, 0 before the first.
 
-    `ask_name`, `ask_email` and `ask_phone` are `off`, `optional` or `required`.
+    `ask_name`, `ask_email` and `ask_phone` are `off`, `optional` or `required`; `kind` is `card`
+    or `gift`.
     """
 
     id: int
@@ -31,6 +32,7 @@ class Programme:
     next_terms_version: int | None = None
     next_terms_at: datetime | None = None
     join_by_mail: bool | None = None
+    kind: str = "card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

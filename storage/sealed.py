@@ -58,6 +58,13 @@ SEALED: Final = (
     SealedColumn(
         table=tables.waiting_contact, column="email_sealed", bound_to="waiting_contact.email"
     ),
+    SealedColumn(table=tables.gift_card, column="number_sealed", bound_to="gift_card.number"),
+    SealedColumn(table=tables.gift_card, column="people_sealed", bound_to="gift_card.people"),
+    SealedColumn(table=tables.payment_account, column="key_sealed", bound_to="payment_account.key"),
+    SealedColumn(
+        table=tables.payment_account, column="hook_sealed", bound_to="payment_account.hook"
+    ),
+    SealedColumn(table=tables.activity_claim, column="body_sealed", bound_to="activity_claim.body"),
     SealedColumn(table=tables.outbox, column="payload_sealed", bound_to="outbox.payload"),
 )
 

@@ -263,6 +263,7 @@ programme = _merchant_table(
     _required("state", Text, server_default="live"),  # draft | announced | pilot | live | closed
     Column("opens_at", UtcTime),  # announced: the day that is told
     Column("joining", JsonText),  # who may join and what they are asked; null: everyone, no more
+    _required("kind", Text, server_default="card"),  # card | gift
     UniqueConstraint("merchant_id", "slug"),
 )
 
@@ -1264,6 +1265,203 @@ expiry_run = _merchant_table(
     _time("created_at"),
     Column("done_at", UtcTime),
     Index(None, "merchant_id", "created_at"),
+)
+
+# --- gift cards -------------------------------------------------------------------------------
+
+# How gift cards of a currency are sold; the programme of kind `gift` counts them.
+gift_programme = Table(
+    "gift_programme",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("programme_id", BigInteger),
+    _required("currency", Text),
+    _required("code", Text),  # of the public page, `/gift/<code>`
+    _required("document", JsonText),  # amounts, limits, how one can pay, contact
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "programme_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "currency"),
+)
+
+# One gift card: what it was sold for, to whom it goes, what became of it. Its money is the account
+# of its holder, a row of `member` that is no person.
+gift_card = _merchant_table(
+    "gift_card",
+    _required("programme_id", BigInteger),
+    Column("member_id", BigInteger),  # null while nobody paid
+    _required("state", Text),  # ordered | paid | sent | frozen | void
+    _required("amount_minor", BigInteger),
+    Column("number_sealed", LargeBinary),
+    Column("pin_hash", Text),
+    Column("people_sealed", LargeBinary),  # buyer, recipient, message: what a person typed
+    Column("email_index", LargeBinary),  # of the recipient, for look-up and erasure
+    _required("language", Text),
+    _required("source", Text),  # till | page | console
+    _required("payment", Text),  # till | counter | stripe; empty while not chosen
+    Column("payment_ref", Text),  # Stripe's session
+    Column("counter_code", Text),  # what staff type to take the money
+    Column("order_hash", LargeBinary),  # the form that ordered it, so that twice is once
+    Column("send_at", UtcTime),
+    Column("paid_at", UtcTime),
+    Column("sent_at", UtcTime),
+    Column("ended_at", UtcTime),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    _to("member_id", "member"),
+    UniqueConstraint("merchant_id", "member_id"),
+    UniqueConstraint("merchant_id", "counter_code"),
+    UniqueConstraint("merchant_id", "payment_ref"),
+    UniqueConstraint("merchant_id", "order_hash"),
+    CheckConstraint("state in ('ordered', 'paid', 'sent', 'frozen', 'void')", name="state"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    Index(None, "merchant_id", "state", "send_at"),
+    Index(None, "merchant_id", "email_index"),
+)
+
+# The merchant's own account at whoever takes card payments.
+payment_account = _merchant_table(
+    "payment_account",
+    _required("provider", Text),  # stripe
+    _required("key_sealed", LargeBinary),
+    _required("hook_sealed", LargeBinary),  # the secret that signs its messages
+    _required("endpoint", Text),  # of `/hooks/stripe/<endpoint>`
+    Column("broken_at", UtcTime),  # the provider refused the key
+    _time("created_at"),
+    UniqueConstraint("merchant_id", "provider"),
+)
+
+# --- referrals and activities -----------------------------------------------------------------
+
+# What bringing a friend gives; null document: nothing any more.
+referral_rule = Table(
+    "referral_rule",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("programme_id", BigInteger),
+    _required("document", JsonText),
+    _required("active", Boolean),
+    _time("changed_at"),
+    PrimaryKeyConstraint("merchant_id", "programme_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("programme_id", "programme"),
+)
+
+# The code in a member's link for friends, `/j/<code>?friend=<code>`.
+referral_link = Table(
+    "referral_link",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("code", Text),
+    _time("created_at"),
+    PrimaryKeyConstraint("merchant_id", "member_id"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+    UniqueConstraint("merchant_id", "code"),
+)
+
+# A friend who came by a member's link.
+referral = _merchant_table(
+    "referral",
+    _required("programme_id", BigInteger),
+    _required("referrer_id", BigInteger),
+    _required("friend_id", BigInteger),
+    _required("state", Text),  # waiting | rewarded | lapsed | refused
+    _required("why", Text),  # refused: same_contact | same_device | loop | cap
+    _required("document", JsonText),  # the rule that was promised
+    Column("ends_at", UtcTime),
+    Column("settled_at", UtcTime),
+    Column("referrer_operation_id", BigInteger),
+    Column("friend_operation_id", BigInteger),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    _to("referrer_id", "member"),
+    _to("friend_id", "member"),
+    _to("referrer_operation_id", "operation"),
+    _to("friend_operation_id", "operation"),
+    UniqueConstraint("merchant_id", "friend_id"),
+    CheckConstraint("state in ('waiting', 'rewarded', 'lapsed', 'refused')", name="state"),
+    Index(None, "merchant_id", "referrer_id"),
+)
+
+# Browsers in which a card was open, by hash: nobody refers themselves on one phone.
+member_device = Table(
+    "member_device",
+    metadata,
+    _required("merchant_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("device_hash", LargeBinary),
+    _time("seen_at"),
+    PrimaryKeyConstraint("merchant_id", "member_id", "device_hash"),
+    ForeignKeyConstraint(["merchant_id"], ["merchant.id"]),
+    _to("member_id", "member"),
+    Index(None, "merchant_id", "device_hash"),
+)
+
+# Something a member can do for units beside buying.
+activity = _merchant_table(
+    "activity",
+    _required("programme_id", BigInteger),
+    _required("kind", Text),  # review | photo | share | check_in | ...
+    _required("name", Text),
+    _required("unit", Text),
+    _required("units", BigInteger),
+    _required("document", JsonText),  # caps, approval, address, question, hours, embedding
+    _required("code", Text),  # of its public addresses
+    _required("active", Boolean),
+    _time("created_at"),
+    _to("programme_id", "programme"),
+    UniqueConstraint("merchant_id", "code"),
+)
+
+# What a member sent in, and what was decided. `turn` counts a member's claims of one activity: two
+# at once cannot be the same one.
+activity_claim = _merchant_table(
+    "activity_claim",
+    _required("activity_id", BigInteger),
+    _required("member_id", BigInteger),
+    _required("turn", Integer),
+    _required("state", Text),  # waiting | approved | refused
+    Column("body_sealed", LargeBinary),  # what the member typed
+    Column("stars", Integer),
+    Column("photo", LargeBinary),  # a PNG that was drawn anew
+    _required("shown", Boolean),  # on the shop's own site
+    _required("reason", Text),  # refused: the owner's words
+    Column("decided_by", BigInteger),
+    Column("decided_at", UtcTime),
+    Column("operation_id", BigInteger),
+    _time("created_at"),
+    _to("activity_id", "activity"),
+    _to("member_id", "member"),
+    _to("operation_id", "operation"),
+    UniqueConstraint("merchant_id", "activity_id", "member_id", "turn"),
+    CheckConstraint("state in ('waiting', 'approved', 'refused')", name="state"),
+    Index(None, "merchant_id", "state", "id"),
+    Index(None, "merchant_id", "member_id"),
+)
+
+# --- on paper ---------------------------------------------------------------------------------
+
+# A coupon, a reward or a gift card on paper, with a code that works once.
+printed_code = _merchant_table(
+    "printed_code",
+    _required("kind", Text),  # coupon | reward | gift
+    _required("subject_id", BigInteger),  # the coupon, reward or gift card
+    Column("member_id", BigInteger),  # whose paper it is; null: whoever brings it
+    _required("code_hash", LargeBinary),
+    _required("state", Text),  # open | used | void
+    Column("ends_at", UtcTime),
+    Column("used_at", UtcTime),
+    Column("operation_id", BigInteger),  # what was booked with it
+    _time("created_at"),
+    _to("member_id", "member"),
+    _to("operation_id", "operation"),
+    UniqueConstraint("merchant_id", "code_hash"),
+    CheckConstraint("state in ('open', 'used', 'void')", name="state"),
+    Index(None, "merchant_id", "kind", "subject_id"),
+    Index(None, "merchant_id", "member_id"),
 )
 
 audit_entry = _merchant_table(

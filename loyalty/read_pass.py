@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from common.errors import NotFound, SigningError
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.devices import KnownCard
 from loyalty.kept_tokens import kept_token
 from passes.apple import AppleCard, AppleIdentity, apple_card
 from passes.bundle import PackedFiles, build_bundle, pack_files
@@ -111,9 +112,24 @@ def apple_pass(ctx: Loyalty, merchant_id: int, pass_id: int) -> SignedPass:
         SigningError: the pass would be refused by Wallet; the sentence names rule and place.
     """
     workshop = _workshop(ctx.database)
-    ready = _ready(ctx, merchant_id, pass_id, workshop)
-    if ready is not None:
-        return ready
+    return _ready(ctx, merchant_id, pass_id, workshop) or _fresh(
+        ctx, merchant_id, pass_id, workshop
+    )
+
+
+def apple_pass_of(ctx: Loyalty, known: KnownCard) -> SignedPass:
+    """The same for a phone that has just shown the card's token: what it was asked is known.
+
+    Raises:
+        As `apple_pass`.
+    """
+    workshop = _workshop(ctx.database)
+    return _kept(known.card, known.certificate_id, workshop) or _fresh(
+        ctx, known.merchant_id, known.card.id, workshop
+    )
+
+
+def _fresh(ctx: Loyalty, merchant_id: int, pass_id: int, workshop: _Workshop) -> SignedPass:
     order = run_work(
         ctx.database,
         merchant_id,
@@ -121,7 +137,7 @@ def apple_pass(ctx: Loyalty, merchant_id: int, pass_id: int) -> SignedPass:
         clock=ctx.clock,
     )
     data = _build(ctx, merchant_id, order, workshop)
-    workshop.signed.put(_key(order.card, order.certificate), data)
+    workshop.signed.put(_key(order.card, order.certificate.id), data)
     return SignedPass(
         data=data,
         last_modified_s=order.last_modified_s,
@@ -134,18 +150,24 @@ def _workshop(database: Database) -> _Workshop:
         return _workshops.setdefault(database, _Workshop())
 
 
-def _key(card: WalletPass, certificate: AppleCertificate) -> Hashable:
-    return (card.id, card.revision, certificate.id)
+def _key(card: WalletPass, certificate_id: int) -> Hashable:
+    return (card.id, card.revision, certificate_id)
 
 
 def _ready(ctx: Loyalty, merchant_id: int, pass_id: int, workshop: _Workshop) -> SignedPass | None:
-    """The kept bytes, where this very revision was handed out before: nothing need be written."""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         card = work.passes.get(pass_id)
         if card.fetched_revision != card.revision or card.pass_type_id is None:
             return None
         certificate = work.passes.newest_certificate(card.pass_type_id)
-    data = None if certificate is None else workshop.signed.get(_key(card, certificate))
+    return _kept(card, None if certificate is None else certificate.id, workshop)
+
+
+def _kept(card: WalletPass, certificate_id: int | None, workshop: _Workshop) -> SignedPass | None:
+    """The kept bytes, where this very revision was handed out before: nothing need be written."""
+    if card.fetched_revision != card.revision or certificate_id is None:
+        return None
+    data = workshop.signed.get(_key(card, certificate_id))
     if data is None:
         return None
     return SignedPass(
@@ -184,7 +206,7 @@ def _pass_type(work: UnitOfWork, card: WalletPass) -> PassType:
 
 
 def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedFiles:
-    """Pictures and translations, which all cards of a design version in the same state share."""
+    """Pictures and translations, which all cards of a version, tier and state share."""
     design, content = face.design, face.content
     stamps = max(0, min(content.balance, content.goal)) if content.goal else None
     key = (
@@ -193,6 +215,7 @@ def _packed(work: UnitOfWork, face: Face, workshop: _Workshop) -> PackedFiles:
         (content.goal, stamps),
         strings_key(design, content),
         content.language if design.localised else "",
+        content.tier_code if design.tier_looks else "",
     )
     packed = workshop.packed.get(key)
     if packed is None:

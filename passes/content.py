@@ -48,9 +48,9 @@ class UnitLine:
 class RuleLines:
     """What a card of many rules says beyond its balance; every text is a whole sentence.
 
-    `tier` is the name of the tier, `benefit` what it gives at once, `way` what is missing for the
-    next. `expiring` lists every date on which something ends. `coming` tells of rules that begin
-    to count later. `donated` is what all members gave together.
+    `tier` is the name of the tier, `tier_code` what the rules call it, `benefit` what it gives at
+    once, `way` what is missing for the next. `expiring` lists every date on which something ends.
+    `coming` tells of rules that begin to count later. `donated` is what all members gave together.
     """
 
     units: tuple[UnitLine, ...] = ()
@@ -62,6 +62,7 @@ class RuleLines:
     expiring: tuple[str, ...] = ()
     donated: tuple[str, ...] = ()
     coming: str = ""
+    tier_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,11 @@ class Content:
     member_since: datetime | None = None
     rule_lines: RuleLines | None = None
 
+    @property
+    def tier_code(self) -> str:
+        """The code of the member's tier, empty for none."""
+        return self.rule_lines.tier_code if self.rule_lines else ""
+
 
 def face_digest(design: Design, content: Content) -> bytes:
     """32 bytes that differ exactly when some wallet would show something else."""
@@ -119,6 +125,9 @@ def face_digest(design: Design, content: Content) -> bytes:
         del said["rule_lines"]
         for line in (*said["rewards"], *filter(None, [said["next_reward"]])):
             del line["cost_words"]
+    elif content.rule_lines.tier_code not in design.tier_looks:
+        # Without a look of its own the tier is what its name says.
+        del said["rule_lines"]["tier_code"]
     document = {"design": to_document(design), "content": said}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).digest()

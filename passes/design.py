@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -30,6 +30,20 @@ from passes.google_options import (
     google_from_document,
     google_to_document,
 )
+from passes.picture_names import ImageName, ImageRef, Upload
+from passes.tier_look import TierLook, look_from_document, look_to_document, tier_complaints
+
+__all__ = [
+    "Design",
+    "ImageName",
+    "ImageRef",
+    "StampShape",
+    "Texts",
+    "Upload",
+    "check_design",
+    "from_document",
+    "to_document",
+]
 
 NAME_MAX: Final = 40
 LABEL_MAX: Final = 15  # Google cuts class labels here; loyaltyPoints.label at 9 is cut by us
@@ -52,41 +66,6 @@ _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
-class ImageName(StrEnum):
-    """Every rendered image of a design. The value is the file name in the bundle, or Google's."""
-
-    ICON_1X = "icon.png"
-    ICON_2X = "icon@2x.png"
-    ICON_3X = "icon@3x.png"
-    LOGO_1X = "logo.png"
-    LOGO_2X = "logo@2x.png"
-    LOGO_3X = "logo@3x.png"
-    STRIP_1X = "strip.png"
-    STRIP_2X = "strip@2x.png"
-    STRIP_3X = "strip@3x.png"
-    THUMBNAIL_1X = "thumbnail.png"
-    THUMBNAIL_2X = "thumbnail@2x.png"
-    THUMBNAIL_3X = "thumbnail@3x.png"
-    ARTWORK_2X = "artwork@2x.png"
-    ARTWORK_3X = "artwork@3x.png"
-    GOOGLE_LOGO = "google-logo.png"
-    GOOGLE_HERO = "google-hero.png"
-    GOOGLE_WIDE_LOGO = "google-wide-logo.png"
-
-
-class Upload(StrEnum):
-    """What the owner uploads; each is rendered into several images.
-
-    A thumbnail stands on a generic card. A poster fills the card from iOS 27 on, beside the older
-    style that other phones show.
-    """
-
-    LOGO = "logo"
-    STRIP = "strip"
-    THUMBNAIL = "thumbnail"
-    POSTER = "poster"
-
-
 class StampShape(StrEnum):
     """What a stamp card draws across the middle; with `none` the owner's strip shows instead."""
 
@@ -95,15 +74,6 @@ class StampShape(StrEnum):
     HEART = "heart"
     CUP = "cup"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRef:
-    """One rendered PNG: lower-case hex SHA-256 of its bytes, and its size in pixels."""
-
-    sha256: str
-    width: int
-    height: int
 
 
 class Texts(NamedTuple):
@@ -132,6 +102,7 @@ class Design:
     `stamp_images` has one set of pictures per number of filled stamps, from none to all, drawn
     when the design is published; another length than the goal's means that none fits.
     `nearby_text` shows on the lock screen near a branch, with `%` for the branch's name.
+    `tier_looks`, by the tier's code, are worn by the members of that tier (`for_tier`).
     """
 
     programme_name: str
@@ -158,6 +129,7 @@ class Design:
     stamp_images: tuple[Mapping[ImageName, ImageRef], ...] = ()
     apple: AppleOptions = field(default_factory=AppleOptions)
     google: GoogleOptions = field(default_factory=GoogleOptions)
+    tier_looks: Mapping[str, TierLook] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -171,6 +143,28 @@ class Design:
         if other is None:
             return own
         return Texts(*[theirs or ours for theirs, ours in zip(other, own, strict=True)])
+
+    def for_tier(self, code: str) -> Design:
+        """The card as members of a tier have it; an empty code is a member without one.
+
+        Of the looks only the tier's own is left: another tier's change is no change of this card.
+        """
+        if not self.tier_looks:
+            return self
+        look = self.tier_looks.get(code)
+        if look is None:
+            return replace(self, tier_looks={})
+        others = {
+            language: {name: ref for name, ref in images.items() if name not in look.images}
+            for language, images in self.localised.items()
+        }
+        return replace(
+            self,
+            **look.colours,
+            images={**self.images, **look.images},
+            localised=others,
+            tier_looks={code: look},
+        )
 
     def draws_stamps(self, goal: int | None) -> bool:
         """Whether the strip shows stamps for a card of this goal."""
@@ -210,6 +204,7 @@ def check_design(design: Design) -> None:
         *_translation_complaints(design),
         *option_complaints(design.apple),
         *google_complaints(design.google),
+        *tier_complaints(design.tier_looks),
     ]
     if complaints:
         raise InvalidInputs(complaints)
@@ -300,6 +295,7 @@ def to_document(design: Design) -> dict[str, Any]:
         },
         # Left out while there are none: faces of cards from before stay what they were.
         **_localised(design),
+        **_tier_looks(design),
         "expires_at": design.expires_at.isoformat() if design.expires_at else None,
         "stamp_shape": str(design.stamp_shape),
         "stamp_images": [_references(images) for images in design.stamp_images],
@@ -340,6 +336,10 @@ def from_document(document: Mapping[str, Any]) -> Design:
         stamp_images=tuple(_images(images) for images in document.get("stamp_images", ())),
         apple=options_from_document(document.get("apple", {})),
         google=google_from_document(document.get("google", {})),
+        tier_looks={
+            code: look_from_document(look, _images(look.get("images", {})))
+            for code, look in document.get("tier_looks", {}).items()
+        },
     )
 
 
@@ -353,6 +353,16 @@ def _localised(design: Design) -> dict[str, Any]:
             for name, roles in design.localised_sources.items()
         },
     }
+
+
+def _tier_looks(design: Design) -> dict[str, Any]:
+    if not design.tier_looks:
+        return {}
+    looks = {
+        code: {**look_to_document(look), "images": _references(look.images)}
+        for code, look in design.tier_looks.items()
+    }
+    return {"tier_looks": looks}
 
 
 def _references(images: Mapping[ImageName, ImageRef]) -> dict[str, Any]:

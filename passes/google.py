@@ -34,6 +34,7 @@ from passes.google_parts import (
     absolute,
     cut,
     image,
+    interval,
     links,
     picture_text,
     without_empty,
@@ -55,23 +56,26 @@ MICROS: Final = 1_000_000
 ROTATING_DIGITS: Final = 8
 ROTATING_PERIOD_MS: Final = 30_000
 _POINTS_PARTS: Final = ("localizedLabel",)
-_CLEARABLE: Final[dict[str, Sequence[str]]] = {
-    "accountId": (),
-    "accountName": (),
+SHARED_CLEARABLE: Final[dict[str, Sequence[str]]] = {
     "barcode": (),
     "rotatingBarcode": (),
     "heroImage": (),
     "linksModuleData": (),
-    "loyaltyPoints": _POINTS_PARTS,
-    "secondaryLoyaltyPoints": _POINTS_PARTS,
     "validTimeInterval": ("start",),
     "groupingInfo": (),
     "smartTapRedemptionValue": (),
 }
+_CLEARABLE: Final[dict[str, Sequence[str]]] = {
+    **SHARED_CLEARABLE,
+    "accountId": (),
+    "accountName": (),
+    "loyaltyPoints": _POINTS_PARTS,
+    "secondaryLoyaltyPoints": _POINTS_PARTS,
+}
 # The branches stand on the class: one request moves them for all. Here they are only cleared.
-_ARRAYS: Final = ("textModulesData", "merchantLocations", "linkedOfferIds")
+SHARED_ARRAYS: Final = ("textModulesData", "merchantLocations")
 # What others than `loyalty_object` may have put on a card, and no card of nobody may keep.
-_FORGOTTEN: Final[Document] = {"messages": [], "linkedObjectIds": []}
+FORGOTTEN: Final[Document] = {"messages": [], "linkedObjectIds": []}
 # A merge would keep the kind of balance that was there before.
 _BALANCES: Final = ("int", "string", "double", "money")
 
@@ -92,7 +96,7 @@ def loyalty_object(
         "id": identity.object_id,
         "classId": identity.class_id,
         **object_face(design, content),
-        **_hero(design, content, identity),
+        **own_banner(design, content, identity),
         **without_empty({"linkedOfferIds": list(linked_offers)[:LINKED_MAX]}),
     }
 
@@ -105,21 +109,29 @@ def object_face(design: Design, content: Content) -> Document:
     with use_language(content.language):
         return without_empty(
             {
-                "state": "INACTIVE" if content.voided else "ACTIVE",
+                **shared_by_objects(spoken, content),
                 "accountId": cut(content.member_number, ACCOUNT_MAX),
                 "accountName": cut(content.member_name, ACCOUNT_MAX),
                 "loyaltyPoints": _points(spoken, content),
                 "secondaryLoyaltyPoints": _second_value(spoken, content),
-                "barcode": _barcode(design.google, content),
-                "rotatingBarcode": _rotating(design.google, content),
-                "textModulesData": _member_texts(spoken, content),
-                "linksModuleData": links([("card", content.card_link, _("Your card"))]),
-                "validTimeInterval": _validity(content),
-                "passConstraints": _constraints(design.google),
-                "groupingInfo": {"groupingId": design.google.group} if design.google.group else {},
-                "smartTapRedemptionValue": _tap_value(design.google, content),
             }
         )
+
+
+def shared_by_objects(spoken: Languages, content: Content) -> Document:
+    """What every kind of card says at Google, in the current language; may hold empty names."""
+    options = spoken.design.google
+    return {
+        "state": "INACTIVE" if content.voided else "ACTIVE",
+        "barcode": _barcode(options, content),
+        "rotatingBarcode": _rotating(options, content),
+        "textModulesData": _member_texts(spoken, content),
+        "linksModuleData": links([("card", content.card_link, _("Your card"))]),
+        "validTimeInterval": interval(None, content.expires_at),
+        "passConstraints": _constraints(options),
+        "groupingInfo": {"groupingId": options.group} if options.group else {},
+        "smartTapRedemptionValue": _tap_value(options, content),
+    }
 
 
 def object_patch(
@@ -136,15 +148,15 @@ def object_patch(
     """
     whole = loyalty_object(design, content, identity, linked_offers=linked_offers)
     del whole["id"], whole["classId"]
-    patch = absolute(whole, clearable=_CLEARABLE, arrays=_ARRAYS)
+    patch = absolute(whole, clearable=_CLEARABLE, arrays=(*SHARED_ARRAYS, "linkedOfferIds"))
     for name in ("loyaltyPoints", "secondaryLoyaltyPoints"):
         if patch[name]:
             balance = {**dict.fromkeys(_BALANCES), **patch[name]["balance"]}
             patch[name] = {**patch[name], "balance": balance}
-    return patch | _FORGOTTEN if content.erased else patch
+    return patch | FORGOTTEN if content.erased else patch
 
 
-def _hero(design: Design, content: Content, identity: GoogleIdentity) -> Document:
+def own_banner(design: Design, content: Content, identity: GoogleIdentity) -> Document:
     """The member's own picture: stamps or another language's; else the class's banner shows."""
     pictures = design.pictures(
         goal=content.goal, balance=content.balance, language=content.language
@@ -265,9 +277,3 @@ def _fitting(entries: Iterable[str]) -> str:
             break
         taken.append(entry)
     return wording.lines(taken)
-
-
-def _validity(content: Content) -> Document:
-    if content.expires_at is None:
-        return {}
-    return {"end": {"date": content.expires_at.isoformat(timespec="seconds")}}

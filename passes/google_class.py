@@ -10,7 +10,7 @@ Source: developers.google.com/wallet/reference/rest/v1/loyaltyclass
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -39,39 +39,34 @@ from passes.google_parts import (
     pieces,
     without_empty,
 )
+from passes.tier_look import TIER_NAME_MAX, Tier
 
-TIER_MAX: Final = 7
 TIER_LABEL_MAX: Final = 9
-_CLEARABLE: Final[dict[str, Sequence[str]]] = {
+SHARED_CLEARABLE: Final[dict[str, Sequence[str]]] = {
     "heroImage": (),
-    "wideProgramLogo": (),
     "linksModuleData": (),
     "countryCode": (),
     "callbackOptions": (),
     "localizedIssuerName": (),
+    "appLinkData": ("androidAppLinkInfo", "webAppLinkInfo"),
+    "securityAnimation": (),
+}
+_CLEARABLE: Final[dict[str, Sequence[str]]] = {
+    **SHARED_CLEARABLE,
+    "wideProgramLogo": (),
     "localizedProgramName": (),
     "localizedAccountNameLabel": (),
     "localizedAccountIdLabel": (),
     "rewardsTier": (),
     "rewardsTierLabel": (),
     "localizedRewardsTierLabel": (),
-    "appLinkData": ("androidAppLinkInfo", "webAppLinkInfo"),
-    "securityAnimation": (),
 }
-_ARRAYS: Final = (
+SHARED_ARRAYS: Final = (
     "textModulesData",
     "merchantLocations",
     "valueAddedModuleData",
     "redemptionIssuers",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierLook:
-    """What a tier changes on a class: its name, and its own colour where it has one."""
-
-    name: str
-    background_colour: str = ""
 
 
 def loyalty_class(
@@ -82,7 +77,7 @@ def loyalty_class(
     country_code: str = "",
     callback_url: str = "",
     places: Sequence[Place] = (),
-    tier: TierLook | None = None,
+    tier: Tier | None = None,
 ) -> Document:
     """The LoyaltyClass of a programme, or of one of its tiers, for insert or PUT.
 
@@ -93,32 +88,49 @@ def loyalty_class(
         country_code: ISO 3166 alpha-2, or empty.
         callback_url: where Google reports saves and deletes, or empty.
         places: the branches; the first ten are sent.
-        tier: None for a programme without tiers.
+        tier: whose members' class this is, in the look it has in the design; None for those
+            without one.
 
     Raises:
         InvalidInput: the design has no Google logo yet.
     """
+    design = design.for_tier(tier.code if tier else "")
     spoken = Languages(design=design, default=language)
     with use_language(language):
         return without_empty(
             {
                 "id": identity.class_id,
                 **_names(spoken),
-                **_pictures(design, identity, language=language, tier=tier),
+                **pictures(design, identity, language=language),
                 **_tier(spoken, tier),
-                # An approved class must be sent for review again with every change.
-                "reviewStatus": "UNDER_REVIEW",
-                "countryCode": country_code,
                 "classTemplateInfo": _template(),
-                "textModulesData": _about(spoken),
-                "linksModuleData": links(contact_links(design)),
-                "merchantLocations": locations((one.latitude, one.longitude) for one in places),
-                "callbackOptions": {"url": callback_url} if callback_url else {},
-                **_behaviour(design.google),
-                "appLinkData": _app_link(design.google, language),
-                "valueAddedModuleData": _extras(design.google, language),
+                **shared_by_classes(
+                    spoken,
+                    country_code=country_code,
+                    callback_url=callback_url,
+                    places=places,
+                ),
             }
         )
+
+
+def shared_by_classes(
+    spoken: Languages, *, country_code: str, callback_url: str, places: Sequence[Place]
+) -> Document:
+    """What the classes of every kind of card say, in the current language; may hold empty names."""
+    options, language = spoken.design.google, spoken.default
+    return {
+        # An approved class must be sent for review again with every change.
+        "reviewStatus": "UNDER_REVIEW",
+        "countryCode": country_code,
+        "textModulesData": _about(spoken),
+        "linksModuleData": links(contact_links(spoken.design)),
+        "merchantLocations": locations((one.latitude, one.longitude) for one in places),
+        "callbackOptions": {"url": callback_url} if callback_url else {},
+        **_behaviour(options),
+        "appLinkData": _app_link(options, language),
+        "valueAddedModuleData": _extras(options, language),
+    }
 
 
 def class_patch(design: Design, identity: GoogleIdentity, **facts: Any) -> Document:
@@ -128,7 +140,7 @@ def class_patch(design: Design, identity: GoogleIdentity, **facts: Any) -> Docum
     """
     document = loyalty_class(design, identity, **facts)
     del document["id"]
-    return absolute(document, clearable=_CLEARABLE, arrays=_ARRAYS)
+    return absolute(document, clearable=_CLEARABLE, arrays=SHARED_ARRAYS)
 
 
 def tier_identity(identity: GoogleIdentity, tier_key: str) -> GoogleIdentity:
@@ -168,35 +180,39 @@ def _names(spoken: Languages) -> Document:
     return found
 
 
-def _pictures(
-    design: Design, identity: GoogleIdentity, *, language: str, tier: TierLook | None
-) -> Document:
+def pictures(design: Design, identity: GoogleIdentity, *, language: str) -> Document:
+    """The pictures and the colour of a class.
+
+    Raises:
+        InvalidInput: the design has no Google logo yet.
+    """
     logo = design.images.get(ImageName.GOOGLE_LOGO)
     if logo is None:
         raise InvalidInput(
             _("This card has no logo for Google Wallet yet. Publish it again."), field="logo"
         )
     says = picture_text(design, language)
-    colour = (tier.background_colour if tier else "") or design.background_colour
     return {
         "programLogo": image(logo, identity, says=says),
         "wideProgramLogo": image(
             design.images.get(ImageName.GOOGLE_WIDE_LOGO), identity, says=says
         ),
         "heroImage": image(design.images.get(ImageName.GOOGLE_HERO), identity, says=says),
-        "hexBackgroundColor": colour.lower(),
+        "hexBackgroundColor": design.background_colour.lower(),
     }
 
 
-def _tier(spoken: Languages, tier: TierLook | None) -> Document:
+def _tier(spoken: Languages, tier: Tier | None) -> Document:
     if tier is None:
         return {}
+    look = spoken.design.tier_looks.get(tier.code)
+    name = (look.name if look else "") or tier.name
 
     def label(_texts: Texts) -> str:
         return cut(_("Level"), TIER_LABEL_MAX)
 
     return {
-        "rewardsTier": cut(tier.name, TIER_MAX),
+        "rewardsTier": cut(name, TIER_NAME_MAX),
         "rewardsTierLabel": spoken.text(label),
         "localizedRewardsTierLabel": spoken.localized(label),
     }

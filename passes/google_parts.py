@@ -16,6 +16,8 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -41,13 +43,32 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 Document = dict[str, Any]
 
 
+class GoogleKind(StrEnum):
+    """What a card is at Google; the value begins the names of its resources there."""
+
+    LOYALTY = "loyalty"
+    GIFT_CARD = "giftCard"
+    OFFER = "offer"
+
+    @property
+    def classes(self) -> str:
+        """The resource of its classes, `loyaltyClass`."""
+        return f"{self}Class"
+
+    @property
+    def objects(self) -> str:
+        """The resource of its objects, `loyaltyObject`; the payload of a save link adds an s."""
+        return f"{self}Object"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoogleIdentity:
     """Where a card lives at Google.
 
     `class_id` and `object_id` are whole ids, `<issuer id>.<suffix>`; the object's may stay empty
     where only the class is meant. Images are `<image_base_url>/<sha256>.png`: https, or http on
-    the loopback for the sandbox. `origin` is the site that may show the save button.
+    the loopback for the sandbox. `origin` is the site that may show the save button. `kind` says
+    which of Google's resources both are.
     """
 
     issuer_id: str
@@ -55,6 +76,7 @@ class GoogleIdentity:
     object_id: str = ""
     image_base_url: str
     origin: str
+    kind: GoogleKind = GoogleKind.LOYALTY
 
     def __post_init__(self) -> None:
         for whole in filter(None, (self.class_id, self.object_id)):
@@ -181,6 +203,20 @@ def digest_of(document: Mapping[str, Any]) -> str:
 def state_digest(identity: GoogleIdentity, patch: Mapping[str, Any]) -> str:
     """What an object says and where it stands, for telling whether it must be sent again."""
     return digest_of({"id": identity.object_id, "class": identity.class_id, **patch})
+
+
+def moment(value: datetime) -> Document:
+    """A DateTime with its offset: one without would be read in the phone's own zone."""
+    if value.tzinfo is None:
+        raise ValueError("Google is told aware moments only")
+    return {"date": value.isoformat(timespec="seconds")}
+
+
+def interval(start: datetime | None, end: datetime | None) -> Document:
+    """A TimeInterval; {} where both ends are open."""
+    return without_empty(
+        {"start": moment(start) if start else {}, "end": moment(end) if end else {}}
+    )
 
 
 def without_empty(document: Mapping[str, Any]) -> Document:

@@ -139,6 +139,7 @@ def _rule_lines(view: CardView, face: RuleFace, now: datetime) -> RuleLines:
         expiring=tuple(text for unit in view.units for text in unit.deadline_words),
         donated=tuple(_donated(face)),
         coming=_coming(face, now),
+        tier_code=tier.code if tier else "",
     )
 
 

@@ -42,7 +42,9 @@ FACES_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A card as it is now. `design_version` names the pixels: images change only with it.
+    """A card as it is now, in the look of its member's tier.
+
+    `design_version` and the tier name the pixels: images change only with them.
 
     `public_url` is the merchant's own public address, without a trailing slash.
     """
@@ -115,26 +117,21 @@ def load_faces(
     )
     history = history_of(work.scope, [one.card.member_id for one in holders])
     messages = present_texts(work.scope, [one.card.id for one in holders])
-    return {
-        one.card.id: Face(
-            design=programme.design,
+
+    def face(one: _Holder, programme: _Programme) -> Face:
+        movements = history.get(one.card.member_id, [])
+        own = _content(one, programme, shop=shop, movements=movements, keyring=keyring)
+        content = said_by(messages.get(one.card.id), add_rules(one.card.member_id, own))
+        return Face(
+            design=programme.design.for_tier(content.tier_code),
             design_version=programme.design_version,
-            content=said_by(
-                messages.get(one.card.id),
-                add_rules(
-                    one.card.member_id,
-                    _content(
-                        one,
-                        programme,
-                        shop=shop,
-                        movements=history.get(one.card.member_id, []),
-                        keyring=keyring,
-                    ),
-                ),
-            ),
+            content=content,
             wallet_pass=one.card,
             public_url=shop.public_url,
         )
+
+    return {
+        one.card.id: face(one, programme)
         for one in holders
         if (programme := programmes.get(one.card.programme_id)) is not None
     }

@@ -13,7 +13,7 @@ from passes.content import Place, RewardLine
 from passes.design import LABEL_MAX, NAME_MAX, ImageName, ImageRef, check_design
 from passes.google import class_patch, loyalty_class, loyalty_object, object_patch
 from tests.support.cards import a_content, a_design, a_google_identity, a_stamp_card
-from tests.support.discovery import complaints
+from tests.support.discovery import complaints, without_nulls
 
 IDENTITY = a_google_identity()
 IMAGES = {
@@ -47,14 +47,6 @@ CONTENT = st.builds(
     message=st.text(max_size=800),
     voided=st.booleans(),
 )
-
-
-def without_nulls(patch):
-    return {
-        name: without_nulls(value) if isinstance(value, dict) else value
-        for name, value in patch.items()
-        if value is not None
-    }
 
 
 def test_the_schema_is_strict_enough_to_refuse_what_google_would():

@@ -32,6 +32,15 @@ def complaints(schema: str, body: dict[str, Any]) -> list[str]:
     return [f"{e.json_path}: {e.message}" for e in validator(schema).iter_errors(body)]
 
 
+def without_nulls(patch: dict[str, Any]) -> dict[str, Any]:
+    """A PATCH body without what it takes away."""
+    return {
+        name: without_nulls(value) if isinstance(value, dict) else value
+        for name, value in patch.items()
+        if value is not None
+    }
+
+
 def _strict(part: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in part:
         return {"$ref": f"#/$defs/{part['$ref']}"}

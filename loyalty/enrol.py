@@ -12,22 +12,25 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
 from common.actor import Actor
-from common.errors import Conflict, InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from common.ids import new_id
-from loyalty.contacts import clean_name, fold_name, normalise_email, normalise_phone
+from loyalty.admission import Entrance, check_door, enter, refuse_unpublished
+from loyalty.admission import NotOpen as NotOpen  # noqa: PLC0414 - known from here too
+from loyalty.contact_seals import ContactSeals
+from loyalty.contacts import fold_name
 from loyalty.context import Loyalty
 from loyalty.greet import greet
+from loyalty.join_answers import Person, checked_person
+from loyalty.member_details import seal_details
 from loyalty.new_card import card_token, make_card
 from loyalty.posting import MerchantSuspended
 from signing.keyring import Keyring
-from signing.sealing import blind_index, seal
 from signing.tokens import member_number
 from storage.members import ConsentPurpose, Member, MemberExists
 from storage.merchants import Merchant
@@ -43,12 +46,6 @@ TRIES_MAX: Final = 3
 _FORM_PURPOSE: Final = "join_form"
 
 
-class NotOpen(Conflict):
-    """This programme takes no new members at the moment."""
-
-    code = "programme_not_open"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolRequest:
     """What a person gave, as typed.
@@ -56,6 +53,10 @@ class EnrolRequest:
     `source` says where: at `join` the programme's questions are binding (off, optional,
     required); `till`, `command` and `import` may give what they have. `form_key` names one filled
     form: the same key within ten minutes is answered with the same card.
+
+    `birthday` is `MM-DD`; `answers` go by the key of the owner's question; `invitation` is a code;
+    `interested` the yes to the owner's question; `came_from` the code of a join link's source;
+    `purchases_before` what was counted of them elsewhere.
     """
 
     programme_id: int
@@ -67,6 +68,14 @@ class EnrolRequest:
     source: str = "join"
     actor: Actor
     form_key: str = ""
+    address: str = ""
+    birthday: str = ""
+    brand: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    invitation: str = ""
+    interested: bool = False
+    came_from: str = ""
+    purchases_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +92,6 @@ class Enrolment:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Person:
-    name: str
-    email: str
-    phone: str
-
-
 def enrol(
     ctx: Loyalty,
     merchant_id: int,
@@ -100,8 +102,9 @@ def enrol(
     """Make a member with a card, or recognise one; `then` is done in the same transaction.
 
     Raises:
-        InvalidInput: what was given cannot be used, or something asked for is missing.
-        NotOpen: the card was never published.
+        InvalidInput: what was given cannot be used, or something asked for is missing; no
+            invitation, or no yes, where one is wanted.
+        NotOpen: the card was never published, or takes nobody at the moment; a pilot's list.
         MerchantSuspended: the merchant is suspended.
         NotFound: no such programme.
     """
@@ -138,29 +141,30 @@ def enrol_in(
     merchant = work.merchants.get()
     programme = work.programmes.get(request.programme_id)
     refuse_closed(merchant, programme)
-    person = _checked(request, programme, country=merchant.country)
+    door = work.joining.door(programme.id)
+    person = checked_person(request, programme, door.rules, country=merchant.country)
     member_id = new_id()
     seen = _seen_form(work, request, person, member_id=member_id)
     if seen is not None:
         return replace(_enrolment(seen, merchant_id=merchant_id, keyring=keyring), again=True)
-    sealer = _Sealer(keyring, merchant_id)
-    known = _known(work, programme.id, person, sealer=sealer)
+    seals = ContactSeals(keyring, merchant_id)
+    check_door(work, request, door, contacts=seals.indexes(person.email, person.phone))
+    known = _known(work, programme.id, person, seals=seals)
     if known is not None:
         nothing = ""
         return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
-    member = _new_member(work, request, person, member_id=member_id, sealer=sealer)
+    entrance = enter(work, request, door)
+    new = _member(work, request, person, member_id=member_id, seals=seals)
+    member = _add_member(work, new, request, entrance)
     make_card(work, member, merchant_id=merchant_id, keyring=keyring, generation=member.generation)
     return _enrolment(member, merchant_id=merchant_id, keyring=keyring)
 
 
 def refuse_closed(merchant: Merchant, programme: Programme) -> None:
-    """Raise when nobody can join: a suspended merchant, a card never published."""
+    """Raise when nobody gets a card: a suspended merchant, a card never published."""
     if merchant.status != "active":
         raise MerchantSuspended(_("This shop's cards are paused at the moment."))
-    if programme.design_version == 0:
-        raise NotOpen(
-            _("This card is not open yet. The owner publishes it in the console, under Card.")
-        )
+    refuse_unpublished(programme)
 
 
 def _enrolment(member: Member, *, merchant_id: int, keyring: Keyring) -> Enrolment:
@@ -168,95 +172,48 @@ def _enrolment(member: Member, *, merchant_id: int, keyring: Keyring) -> Enrolme
     return Enrolment(member_id=member.id, number=member.number, card_token=token, known=False)
 
 
-def _checked(request: EnrolRequest, programme: Programme, *, country: str) -> _Person:
-    """The answers in one form, every complaint at once."""
-    complaints: list[InvalidInput] = []
-    binding = request.source == "join"
-    values = {}
-    for field, asked, clean in _questions(programme, country):
-        text = getattr(request, field).strip()
-        if binding and asked == "off":
-            text = ""
-        if binding and asked == "required" and not text:
-            complaints.append(InvalidInput(_missing(field), field=field))
-        try:
-            values[field] = clean(text) if text else ""
-        except InvalidInput as complaint:
-            complaints.append(complaint)
-    if complaints:
-        raise complaints[0] if len(complaints) == 1 else InvalidInputs(complaints)
-    return _Person(**values)
-
-
-def _questions(programme: Programme, country: str) -> list[tuple[str, str, Callable[[str], str]]]:
-    return [
-        ("name", programme.ask_name, clean_name),
-        ("email", programme.ask_email, normalise_email),
-        ("phone", programme.ask_phone, lambda text: normalise_phone(text, country=country)),
-    ]
-
-
-def _missing(field: str) -> str:
-    return {
-        "name": _("Type your name."),
-        "email": _("Type your e-mail address."),
-        "phone": _("Type your phone number."),
-    }[field]
-
-
-class _Sealer:
-    """Seals and indexes the contacts of one merchant."""
-
-    def __init__(self, keyring: Keyring, merchant_id: int) -> None:
-        self._keyring = keyring
-        self._merchant_id = merchant_id
-
-    def seal(self, text: str, column: str) -> bytes | None:
-        if not text:
-            return None
-        return seal(
-            self._keyring,
-            text.encode(),
-            merchant_id=self._merchant_id,
-            column=f"member.{column}",
-        )
-
-    def index(self, text: str, column: str) -> bytes | None:
-        if not text:
-            return None
-        return blind_index(self._keyring, text, merchant_id=self._merchant_id, column=column)
-
-
 def _known(
-    work: UnitOfWork, programme_id: int, person: _Person, *, sealer: _Sealer
+    work: UnitOfWork, programme_id: int, person: Person, *, seals: ContactSeals
 ) -> Member | None:
-    email = sealer.index(person.email, "email")
-    phone = sealer.index(person.phone, "phone")
+    email = seals.index(person.email, "email")
+    phone = seals.index(person.phone, "phone")
     found = work.members.by_email_index(programme_id, email) if email else None
     if found is None and phone:
         found = work.members.by_phone_index(programme_id, phone)
     return found
 
 
-def _new_member(
-    work: UnitOfWork, request: EnrolRequest, person: _Person, *, member_id: int, sealer: _Sealer
+def _member(
+    work: UnitOfWork, request: EnrolRequest, person: Person, *, member_id: int, seals: ContactSeals
 ) -> Member:
-    programme = work.programmes.get(request.programme_id)
-    member = Member(
+    return Member(
         id=member_id,
-        programme_id=programme.id,
+        programme_id=request.programme_id,
         number=member_number(),
         name=person.name,
         name_folded=fold_name(person.name),
-        email_sealed=sealer.seal(person.email, "email"),
-        email_index=sealer.index(person.email, "email"),
-        phone_sealed=sealer.seal(person.phone, "phone"),
-        phone_index=sealer.index(person.phone, "phone"),
+        email_sealed=seals.seal(person.email, "email"),
+        email_index=seals.index(person.email, "email"),
+        phone_sealed=seals.seal(person.phone, "phone"),
+        phone_index=seals.index(person.phone, "phone"),
         language=request.language,
         source=request.source,
         joined_at=work.clock.now(),
+        birthday=person.birthday,
+        details_sealed=seal_details(seals.keyring, person.details, merchant_id=seals.merchant_id),
+        purchases_before=request.purchases_before,
+    )
+
+
+def _add_member(work: UnitOfWork, new: Member, request: EnrolRequest, entrance: Entrance) -> Member:
+    member = replace(
+        new,
+        join_source_id=entrance.join_source_id,
+        invitation_id=entrance.invitation_id,
+        candidate_until=entrance.candidate_until,
     )
     work.members.add(member)
+    programme = work.programmes.get(member.programme_id)
     work.books.open_member(member.id, programme.id, programme.unit)
     greet(work, member)
     answers = {ConsentPurpose.MEMBERSHIP: True, ConsentPurpose.OFFERS: request.offers}
@@ -267,14 +224,14 @@ def _new_member(
     return member
 
 
-def _form_hash(request: EnrolRequest, person: _Person) -> bytes:
+def _form_hash(request: EnrolRequest, person: Person) -> bytes:
     # The answers are part of it: another person on the same, still open page is another form.
     parts = (request.form_key, person.name, person.email, person.phone)
     return hashlib.sha256("\0".join((_FORM_PURPOSE, *parts)).encode()).digest()
 
 
 def _seen_form(
-    work: UnitOfWork, request: EnrolRequest, person: _Person, *, member_id: int
+    work: UnitOfWork, request: EnrolRequest, person: Person, *, member_id: int
 ) -> Member | None:
     """The member this form made before; else the form is claimed for `member_id`.
 

@@ -19,6 +19,7 @@ from ledger.programme_terms import ProgrammeTerms
 from ledger.reasons import units_words
 from ledger.terms import Terms
 from loyalty import posting
+from loyalty.candidates import refuse_candidate
 from loyalty.context import Loyalty
 from loyalty.race_words import who_was_faster
 from loyalty.redeem_by_rules import redeem_by_rules
@@ -62,6 +63,7 @@ def redeem(ctx: Loyalty, merchant_id: int, request: RedeemRequest) -> OperationR
         InsufficientBalance: the card holds too little; after a lost race the text says who.
         NotDue: stock, validity, tier, limit or the sale stand against it.
         RewardInactive, MerchantSuspended, MemberInactive: nothing moves there.
+        CandidateCard: the card gives nothing before more purchases.
         IdempotencyMismatch, OperationInFlight: the key stands for another request, or is busy.
         Unavailable: the database cannot take it now; nothing was changed.
     """
@@ -92,6 +94,7 @@ def _redeem(work: UnitOfWork, request: RedeemRequest, claim: Claim) -> Operation
     reward = _reward(work, request.reward_id, standing)
     if isinstance(standing.terms, ProgrammeTerms):
         return redeem_by_rules(work, request, claim, standing=standing, terms=standing.terms)
+    refuse_candidate(work, request.member_id)
     draft = _plan(work, standing, reward, terms=standing.terms)
     return posting.post(
         work,

@@ -19,6 +19,7 @@ from ledger.offer_words import refusal_sentence
 from ledger.offers import Due, Refusal, Refused
 from ledger.programme_terms import ProgrammeTerms
 from loyalty import posting
+from loyalty.candidates import refuse_candidate
 from loyalty.event_posting import Chain
 from loyalty.event_results import event_result
 from loyalty.member_states import Loaded, load_state
@@ -87,8 +88,10 @@ def spend(
     Raises:
         InsufficientBalance: the card holds too little; after a lost race the text says who.
         NotDue: anything else that stands against it.
+        CandidateCard: the card gives nothing before more purchases.
     """
     posting.demand_active(standing)
+    refuse_candidate(work, wanted.member_id)
     now = work.clock.now()
     loaded = load_state(
         work,

@@ -17,11 +17,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from sqlalchemy import func, select
+
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
+from storage.member_words import put_words, range_of, words_of
 from storage.scope import Scope
-from storage.tables import consent, erasure, member, operation
+from storage.tables import consent, erasure, member, member_word, operation, programme
 
 SEARCH_MAX: Final = 20
 RECENT_MAX: Final = 200
@@ -53,7 +56,12 @@ class ConsentPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member's row. `email_*` and `phone_*` are null when not given."""
+    """A member's row. `email_*` and `phone_*` are null when not given.
+
+    `birthday` is month * 100 + day; `details_sealed` the address, favourite brand and answers.
+    `candidate_until` is how many purchases make a candidate a member, None for a full member, and
+    `purchases_before` what was counted before they joined.
+    """
 
     id: int
     programme_id: int
@@ -69,6 +77,13 @@ class Member:
     state: str = MemberState.ACTIVE
     source: str
     joined_at: datetime
+    birthday: int | None = None
+    details_sealed: bytes | None = None
+    join_source_id: int | None = None
+    invitation_id: int | None = None
+    candidate_until: int | None = None
+    purchases_before: int = 0
+    merged_into_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +113,38 @@ class Members:
         values = {**asdict(new), "merchant_id": self._scope.merchant}
         if not self._scope.insert_new(member, **values):
             raise MemberExists(_("Somebody joined with this in the same moment. Try again."))
+        put_words(self._scope, new.id, new.name_folded)
+
+    def change(self, changed: Member) -> None:
+        """Write who the member is: name, contacts, language, birthday and details.
+
+        Raises:
+            MemberExists: another member of the programme has the contact.
+        """
+        taken = [
+            self._one(
+                member.c.programme_id == changed.programme_id,
+                column == index,
+                member.c.id != changed.id,
+            )
+            for column, index in (
+                (member.c.email_index, changed.email_index),
+                (member.c.phone_index, changed.phone_index),
+            )
+            if index is not None
+        ]
+        if any(taken):
+            raise MemberExists(_("Another card of this shop has this contact."))
+        statement = self._scope.update(member).where(member.c.id == changed.id)
+        values = {name: getattr(changed, name) for name in _PROFILE}
+        self._scope.execute(statement.values(**values))
+        put_words(self._scope, changed.id, changed.name_folded)
+
+    def set_merged(self, member_id: int, into_id: int | None) -> None:
+        """Note whose card this one became a part of, None when it is its own again."""
+        state = MemberState.ACTIVE if into_id is None else MemberState.LEFT
+        statement = self._scope.update(member).where(member.c.id == member_id)
+        self._scope.execute(statement.values(merged_into_id=into_id, state=state))
 
     def get(self, member_id: int) -> Member:
         """The member of an id.
@@ -135,23 +182,30 @@ class Members:
             conditions.append(member.c.email_index == email_index)
         if phone_index is not None:
             conditions.append(member.c.phone_index == phone_index)
+        # The index of contacts begins with the programme; a shop has few.
+        mine = self._scope.select(programme, programme.c.id).scalar_subquery()
         found: dict[int, Member] = {}
         for condition in conditions:
-            rows = self._many(condition, member.c.state == MemberState.ACTIVE, limit=SEARCH_MAX)
+            rows = self._many(
+                member.c.programme_id.in_(mine),
+                condition,
+                member.c.state == MemberState.ACTIVE,
+                limit=SEARCH_MAX,
+            )
             found.update((row.id, row) for row in rows)
         return list(found.values())
 
     def search_name(self, folded: str, limit: int = SEARCH_MAX) -> list[Member]:
-        """Active members with a name in which a word starts with `folded`, by name."""
-        text = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        name = member.c.name_folded
-        starts = name.like(f"{text}%", escape="\\") | name.like(f"% {text}%", escape="\\")
-        return self._many(
-            starts,
+        """Active members with names in which words start with those of `folded`, by word."""
+        words = words_of(folded)
+        if not words:
+            return []
+        found = self._many(
+            *having_words(self._scope, words),
             member.c.state == MemberState.ACTIVE,
             limit=min(limit, SEARCH_MAX),
-            order=(name, member.c.id),
         )
+        return sorted(found, key=lambda one: (one.name_folded, one.id))
 
     def recent(self, limit: int = 50) -> list[Member]:
         """Who joined last, newest first."""
@@ -167,6 +221,20 @@ class Members:
         )
         moment: datetime | None = self._scope.execute(statement).scalar_one_or_none()
         return moment
+
+    def purchases(self, member_id: int) -> int:
+        """Sales and visits of a member that were not undone."""
+        undone = operation.alias("undone")
+        taken_back = select(undone.c.id).where(
+            undone.c.merchant_id == operation.c.merchant_id, undone.c.reverses_id == operation.c.id
+        )
+        statement = self._scope.select(operation, func.count()).where(
+            operation.c.member_id == member_id,
+            operation.c.kind == "earn",
+            operation.c.part_of_id.is_(None),
+            ~taken_back.exists(),
+        )
+        return int(self._scope.execute(statement).scalar_one())
 
     def set_generation(self, member_id: int, *, was: int, becomes: int) -> bool:
         """Raise the generation; False when it is no longer `was`, so somebody was quicker."""
@@ -185,10 +253,11 @@ class Members:
     def blank(self, member_id: int) -> None:
         """Erase who the member is, and keep for ever that they were erased."""
         statement = self._scope.update(member).where(member.c.id == member_id)
-        nothing = dict.fromkeys(("email_sealed", "email_index", "phone_sealed", "phone_index"))
+        nothing = dict.fromkeys(_FORGOTTEN)
         self._scope.execute(
             statement.values(name="", name_folded="", state=MemberState.ERASED, **nothing)
         )
+        put_words(self._scope, member_id, "")
         self._scope.insert_new(
             erasure,
             merchant_id=self._scope.merchant,
@@ -243,4 +312,37 @@ class Members:
         return [Member(**row) for row in rows]
 
 
+def having_words(scope: Scope, words: Sequence[bytes]) -> list[Any]:
+    """Conditions that a member's name has a word that starts with each of `words`."""
+    table = member_word
+    conditions = []
+    for start in words:
+        first, end = range_of(start)
+        having = select(table.c.member_id).where(
+            table.c.merchant_id == scope.merchant, table.c.word >= first, table.c.word < end
+        )
+        conditions.append(member.c.id.in_(having))
+    return conditions
+
+
 _COLUMNS: Final = tuple(member.c[name] for name in Member.__slots__)
+_PROFILE: Final = (
+    "name",
+    "name_folded",
+    "email_sealed",
+    "email_index",
+    "phone_sealed",
+    "phone_index",
+    "language",
+    "birthday",
+    "details_sealed",
+)
+_FORGOTTEN: Final = (
+    "email_sealed",
+    "email_index",
+    "phone_sealed",
+    "phone_index",
+    "birthday",
+    "details_sealed",
+    "invitation_id",
+)

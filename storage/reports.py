@@ -14,6 +14,8 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, case, func, or_, select
 
 from common.clock import to_micros
+from storage.member_words import words_of
+from storage.members import having_words
 from storage.records import record_of
 from storage.scope import Scope
 from storage.tables import (
@@ -173,14 +175,20 @@ class Reports:
     def members(
         self, *, limit: int, before_id: int | None = None, folded: str = "", number: str = ""
     ) -> list[MemberLine]:
-        """Members, the newest first; found by a part of the folded name or by the number."""
+        """Members, the newest first; found by the starts of words of the folded name, or the number.
+
+        A folded text without a word finds nobody.
+        """
         query = self._members().order_by(member.c.id.desc()).limit(min(limit, PAGE_MAX))
         if before_id is not None:
             query = query.where(member.c.id < before_id)
         if number:
             query = query.where(member.c.number == number)
         elif folded:
-            query = query.where(member.c.name_folded.contains(folded, autoescape=True))
+            words = words_of(folded)
+            if not words:
+                return []
+            query = query.where(*having_words(self._scope, words))
         return [record_of(MemberLine, row) for row in self._scope.execute(query)]
 
     def passes_of(self, member_id: int) -> list[PassLine]:

@@ -35,7 +35,10 @@ from storage.google_accounts import GoogleAccounts
 from storage.google_callbacks import GoogleCallbacks
 from storage.google_keys import GoogleKeys
 from storage.items import Items
+from storage.joining import Joining
 from storage.kept_passes import KeptPasses
+from storage.member_merges import MemberMerges
+from storage.member_notes import MemberNotes
 from storage.members import Members
 from storage.merchants import Merchants
 from storage.messages import Messages
@@ -43,6 +46,7 @@ from storage.moved import WRITERS_GATE
 from storage.outbox import Outbox
 from storage.places import Places
 from storage.programmes import Programmes
+from storage.promises import Promises
 from storage.refunds import Refunds
 from storage.reports import Reports
 from storage.rule_states import RuleStates
@@ -119,6 +123,18 @@ class UnitOfWork:
         return Items(self.scope)
 
     @cached_property
+    def joining(self) -> Joining:
+        return Joining(self.scope)
+
+    @cached_property
+    def merges(self) -> MemberMerges:
+        return MemberMerges(self.scope)
+
+    @cached_property
+    def notes(self) -> MemberNotes:
+        return MemberNotes(self.scope)
+
+    @cached_property
     def members(self) -> Members:
         return Members(self.scope)
 
@@ -145,6 +161,10 @@ class UnitOfWork:
     @cached_property
     def programmes(self) -> Programmes:
         return Programmes(self.scope)
+
+    @cached_property
+    def promises(self) -> Promises:
+        return Promises(self.scope)
 
     @cached_property
     def reports(self) -> Reports:

@@ -138,6 +138,70 @@ def _new_card_code(facts: Facts, language: str, moment: str) -> MailLetter:
     )
 
 
+def _member_code(facts: Facts, language: str, moment: str) -> MailLetter:
+    shop = facts["shop"]
+    return MailLetter(
+        shop=shop,
+        language=language,
+        subject=_("Your code for %(shop)s", shop=shop),
+        title=_("Your code to see and change your details"),
+        paragraphs=(
+            _(
+                "Type it on the page where you asked for it, within %(minutes)s minutes.",
+                minutes=facts["minutes"],
+            ),
+        ),
+        code=facts["code"],
+        footer=(
+            _(
+                "Asked for on %(moment)s. If that was not you, do nothing: nothing changes. "
+                "Nobody at %(shop)s ever asks you for this code.",
+                moment=moment,
+                shop=shop,
+            ),
+        ),
+    )
+
+
+def _contact_changed(facts: Facts, language: str, moment: str) -> MailLetter:
+    shop = facts["shop"]
+    return MailLetter(
+        shop=shop,
+        language=language,
+        subject=_("Your address at %(shop)s was changed", shop=shop),
+        title=_("Mails about your card go elsewhere now"),
+        paragraphs=(
+            _(
+                "On %(moment)s the e-mail address of your card at %(shop)s was changed.",
+                moment=moment,
+                shop=shop,
+            ),
+            _("If that was you, all is well. If not, tell the shop at once: staff can help."),
+        ),
+        footer=(_("This address is not kept any more, and gets no further mail."),),
+    )
+
+
+def _opened(facts: Facts, language: str, moment: str) -> MailLetter:
+    shop, card = facts["shop"], facts["card"]
+    return MailLetter(
+        shop=shop,
+        language=language,
+        subject=_("%(card)s is open", card=card),
+        title=_("Your card at %(shop)s waits for you", shop=shop),
+        paragraphs=(_("You asked to be told: from today on %(card)s takes members.", card=card),),
+        button=(_("Get my card"), facts["url"]),
+        footer=(
+            _(
+                "You get this one mail because this address was left on the page of %(card)s. "
+                "It is forgotten as soon as this is sent. %(moment)s",
+                card=card,
+                moment=moment,
+            ),
+        ),
+    )
+
+
 def _sign_in(facts: Facts, language: str, moment: str) -> MailLetter:
     return MailLetter(
         shop=facts["shop"],
@@ -151,6 +215,41 @@ def _sign_in(facts: Facts, language: str, moment: str) -> MailLetter:
                 "Asked for on %(moment)s. If that was not you, do nothing: without this mail "
                 "nobody gets in.",
                 moment=moment,
+            ),
+        ),
+    )
+
+
+def _gift(facts: Facts, language: str, _written: str) -> MailLetter:
+    """The one mail that says what a buyer typed: it leaves only once somebody paid for it."""
+    shop, amount = facts["shop"], facts["amount"]
+    recipient, buyer, words = facts["recipient"], facts["buyer"], facts["message"]
+    said = (
+        _("A gift card of %(amount)s from %(buyer)s.", amount=amount, buyer=buyer)
+        if buyer
+        else _("A gift card of %(amount)s.", amount=amount)
+    )
+    return MailLetter(
+        shop=shop,
+        language=language,
+        subject=_("A gift card for you, from %(shop)s", shop=shop),
+        title=_("%(name)s, this is for you", name=recipient) if recipient else _("This is for you"),
+        paragraphs=tuple(
+            text
+            for text in (
+                said,
+                words,
+                _("Open it on your phone, put it into your wallet, and show it at the till."),
+            )
+            if text
+        ),
+        button=(_("Open the gift card"), facts["url"]),
+        footer=(
+            _(
+                "You get this because somebody bought a gift card of %(shop)s and gave your "
+                "address. Whoever has the link above can use the card, so keep this mail to "
+                "yourself. You get no further mail.",
+                shop=shop,
             ),
         ),
     )
@@ -252,8 +351,12 @@ _LETTERS: Final[Mapping[OutboxKind, Callable[[Facts, str, str], MailLetter]]] = 
     OutboxKind.WELCOME: _welcome,
     OutboxKind.KNOWN: _known,
     OutboxKind.NEW_CARD_CODE: _new_card_code,
+    OutboxKind.MEMBER_CODE: _member_code,
+    OutboxKind.CONTACT_CHANGED: _contact_changed,
+    OutboxKind.OPENED: _opened,
     OutboxKind.SIGN_IN: _sign_in,
     OutboxKind.ALARM: _alarm,
+    OutboxKind.GIFT: _gift,
 }
 _ALARMS: Final[Mapping[str, Callable[[Facts], tuple[str, tuple[str, ...]]]]] = {
     "stopped": _stopped,

@@ -84,7 +84,7 @@ def check_door(
 
     Raises:
         NotOpen, PilotOnly, PilotFull: it is closed for now.
-        InvalidInput: fields `invitation` and `interest`.
+        InvalidInput: fields `invite` and `interest`.
     """
     if request.source not in {JOIN, TILL}:
         return
@@ -107,7 +107,7 @@ def enter(work: UnitOfWork, request: EnrolRequest, door: Door) -> Entrance:
     """Let a new member in: their invitation is used, and where they came from is kept.
 
     Raises:
-        InvalidInput: field `invitation`; somebody used it up in this moment.
+        InvalidInput: field `invite`; somebody used it up in this moment.
     """
     source = _source(work, request)
     invitation_id = None
@@ -154,7 +154,7 @@ def _check_invitation(work: UnitOfWork, request: EnrolRequest) -> None:
 def _no_invitation() -> InvalidInput:
     return InvalidInput(
         _("This card is by invitation. Type the code of yours; it may be used up or too old."),
-        field="invitation",
+        field="invite",
     )
 
 

@@ -58,7 +58,7 @@ def candidate_words(found: Candidacy) -> str:
     """What is missing, in a sentence."""
     return ngettext(
         "One more purchase, and this card gives rewards.",
-        "%(num)d more purchases, and this card gives rewards.",
+        "%(number)d more purchases, and this card gives rewards.",
         found.left,
     )
 

@@ -64,7 +64,7 @@ def clean_address(text: str) -> str:
     Raises:
         InvalidInput: field `address`; too long.
     """
-    lines = [line for line in map(_one_line, text[: ADDRESS_MAX * 8].splitlines()) if line]
+    lines = [line for line in map(one_line, text[: ADDRESS_MAX * 8].splitlines()) if line]
     address = "\n".join(lines)
     if len(address) > ADDRESS_MAX or len(lines) > ADDRESS_LINES_MAX:
         raise InvalidInput(
@@ -93,13 +93,14 @@ def clean_answer(text: str) -> str:
     Raises:
         InvalidInput: too long.
     """
-    answer = _one_line(text[: ANSWER_MAX * 8])
+    answer = one_line(text[: ANSWER_MAX * 8])
     if len(answer) > ANSWER_MAX:
         raise InvalidInput(_("Use at most %(max)d characters.", max=ANSWER_MAX), field="answer")
     return answer
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text without control characters and with single spaces."""
     visible = "".join(
         " " if unicodedata.category(symbol) in {"Cc", "Cs", "Zl", "Zp"} else symbol
         for symbol in unicodedata.normalize("NFC", text)

@@ -28,6 +28,7 @@ TOKEN_BYTES: Final = 16
 SESSION_TOKEN_BYTES: Final = 32
 ROTATING_SECRET_BYTES: Final = 20
 JOIN_CODE_LENGTH: Final = 8
+INVITATION_LENGTH: Final = 10
 MEMBER_NUMBER_LENGTH: Final = 10
 TYPED_TEXT_MAX: Final = 64
 
@@ -94,6 +95,11 @@ def random_session_token() -> str:
 def join_code() -> str:
     """Eight random characters for a join link; the caller keeps it unique."""
     return _random_symbols(JOIN_CODE_LENGTH)
+
+
+def invitation_code() -> str:
+    """Ten random characters that let somebody join: fifty bits, tried through a throttle only."""
+    return _random_symbols(INVITATION_LENGTH)
 
 
 def member_number() -> str:

@@ -18,7 +18,9 @@ from storage.unit_of_work import UnitOfWork
 
 COLUMN = "outbox.payload"
 # A newer one of these takes the place of one that waits.
-REPLACING = frozenset({OutboxKind.NEW_CARD_CODE})
+REPLACING = frozenset({OutboxKind.NEW_CARD_CODE, OutboxKind.MEMBER_CODE})
+# Somebody waits at a page for these: they overtake what else goes to the address.
+WAITED_FOR = REPLACING | {OutboxKind.SIGN_IN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def write_mail(
 
 def mail_receiver(keyring: Keyring, to: str, kind: OutboxKind, *, merchant_id: int) -> bytes:
     """What keeps mails to one address in order; those somebody waits for overtake the others."""
-    queue = str(kind) if kind in {OutboxKind.NEW_CARD_CODE, OutboxKind.SIGN_IN} else "mail"
+    queue = str(kind) if kind in WAITED_FOR else "mail"
     return blind_index(keyring, f"{queue}|{to}", merchant_id=merchant_id, column="outbox")
 
 

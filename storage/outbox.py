@@ -45,8 +45,12 @@ class OutboxKind(StrEnum):
     WELCOME = "welcome"
     KNOWN = "known"  # somebody joined again with a contact that has a card
     NEW_CARD_CODE = "new_card_code"
+    MEMBER_CODE = "member_code"  # proves who changes what is kept of a member
+    CONTACT_CHANGED = "contact_changed"  # to the address that was kept before
+    OPENED = "opened"  # an announced card takes members now
     SIGN_IN = "sign_in"
     ALARM = "alarm"
+    GIFT = "gift"  # a gift card goes to whom it is for
     MESSAGE = "message"  # Google: a message is shown on the card
     WITHDRAWAL = "withdrawal"  # Google: the messages of a card go
 
@@ -61,10 +65,14 @@ class OutboxState(StrEnum):
 
 PRIORITIES: Final = {
     OutboxKind.NEW_CARD_CODE: 0,
+    OutboxKind.MEMBER_CODE: 0,
+    OutboxKind.CONTACT_CHANGED: 1,
+    OutboxKind.OPENED: 10,
     OutboxKind.SIGN_IN: 0,
     OutboxKind.ALARM: 2,
     OutboxKind.WELCOME: 1,
     OutboxKind.KNOWN: 1,
+    OutboxKind.GIFT: 1,
     OutboxKind.MESSAGE: 10,
     OutboxKind.WITHDRAWAL: 10,
 }

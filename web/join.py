@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from babel.dates import get_month_names
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from common.actor import Actor, ActorKind
@@ -28,9 +31,11 @@ from loyalty.coming_rules import coming_rules
 from loyalty.enrol import EnrolRequest, NotOpen
 from loyalty.join import Joined
 from loyalty.join import join as join_programme
-from loyalty.open_join import JoinPage, UnknownJoinCode, open_join
+from loyalty.join_answers import ANSWER_FIELD
+from loyalty.open_join import JoinPage, Teaser, UnknownJoinCode, open_join, open_teaser
 from loyalty.posting import MerchantSuspended
 from loyalty.tokens import new_token
+from loyalty.waiting import wait_for
 from web.errors import answer, wants_json
 from web.forms import Form, flag, refused, shown, text
 from web.security import address
@@ -42,6 +47,9 @@ from web.wallet_buttons import wallet_buttons
 FILL_TIME_MIN: Final = timedelta(seconds=1)
 FORM_LIFE: Final = timedelta(hours=1)
 TRAP: Final = "company"
+# What a link brings along: an invitation's code, and the code of where the link hangs.
+CARRIED: Final = ("invite", "from")
+CARRIED_MAX: Final = 32
 _TOKEN: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 blueprint = Blueprint("join", __name__)
@@ -49,9 +57,34 @@ blueprint = Blueprint("join", __name__)
 
 @blueprint.get("/j/<code>")
 def show(code: str) -> ResponseReturnValue:
-    """The form."""
-    page = open_join(services().loyalty, code)
-    return _form(page, shown())
+    """The form; of an announced card, what it will be."""
+    try:
+        page = open_join(services().loyalty, code)
+    except NotOpen:
+        teaser = open_teaser(services().loyalty, code)
+        if teaser is None or wants_json():
+            raise
+        return _teaser(teaser, shown())
+    carried = {name: request.args.get(name, "")[:CARRIED_MAX] for name in CARRIED}
+    return _form(page, shown(carried))
+
+
+@blueprint.post("/j/<code>/tell-me")
+def tell_me(code: str) -> ResponseReturnValue:
+    """Keep whom to mail when an announced card opens; twice gets the same answer as once."""
+    teaser = open_teaser(services().loyalty, code)
+    if teaser is None:
+        raise NotOpen(_("This card is not announced any more. Open the link again."))
+    throttle(JOIN_ADDRESS, f"{teaser.merchant_id}|{address()}")
+    throttle(JOIN_SHOP, teaser.merchant_id)
+    try:
+        if not text(TRAP):
+            wait_for(services().loyalty, teaser.merchant_id, teaser.programme_id, text("email"))
+    except InvalidInput as error:
+        if wants_json():
+            raise
+        return _teaser(teaser, refused(error)), error.status
+    return redirect(url_for(".show", code=teaser.code, told="1"), 303)
 
 
 @blueprint.post("/j/<code>")
@@ -121,6 +154,16 @@ def _join(page: JoinPage, *, form_key: str) -> Joined:
             source="join",
             actor=Actor(kind=ActorKind.MEMBER),
             form_key=form_key,
+            address=text("address"),
+            birthday=_birthday(),
+            brand=text("brand"),
+            answers={
+                question.key: text(ANSWER_FIELD + question.key)
+                for question in page.joining.questions
+            },
+            invitation=text("invite"),
+            interested=flag("interest"),
+            came_from=text("from"),
         ),
     )
     return replace(done, card_token=done.card_token or new_token())
@@ -132,10 +175,34 @@ def _welcome(page: JoinPage, joined: Joined) -> ResponseReturnValue:
     return redirect(url_for(".welcome", code=page.code, card=joined.card_token), 303)
 
 
+def _birthday() -> str:
+    """The chosen day and month as `MM-DD`; empty when neither is chosen."""
+    month, day = text("birthday_month"), text("birthday_day")
+    return f"{month}-{day}" if month or day else ""
+
+
 def _inbox(page: JoinPage) -> str:
     """Where the sandbox keeps its mails, empty outside it."""
     address = services().settings.sandbox_page_url if page.sandbox else None
     return f"{address.rstrip('/')}/mail" if address else ""
+
+
+def _teaser(teaser: Teaser, form: Form) -> str:
+    return render_template(
+        "join/announced.html",
+        page=teaser,
+        form=form,
+        trap=TRAP,
+        told=request.args.get("told") == "1",
+        opens_on=_day_there(teaser),
+    )
+
+
+def _day_there(teaser: Teaser) -> date | None:
+    """The day of opening by the shop's clock."""
+    if teaser.opens_at is None:
+        return None
+    return teaser.opens_at.astimezone(ZoneInfo(teaser.time_zone)).date()
 
 
 def _form(page: JoinPage, form: Form) -> str:
@@ -148,8 +215,16 @@ def _form(page: JoinPage, form: Form) -> str:
         trap=TRAP,
         asks_contact=contact,
         coming=coming_rules(services().loyalty, page.merchant_id, page.programme_id),
+        who=str(page.joining.who),
+        answer_field=ANSWER_FIELD,
+        months=_months(),
         fill_time_ms=int(FILL_TIME_MIN.total_seconds() * 1000),
     )
+
+
+def _months() -> list[tuple[str, str]]:
+    names = get_month_names("wide", context="stand-alone", locale=get_locale())
+    return [(f"{number:02d}", str(name)) for number, name in sorted(names.items())]
 
 
 def _signer() -> URLSafeSerializer:

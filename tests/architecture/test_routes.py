@@ -56,6 +56,7 @@ ROWS: dict[str, Row] = {
     "join.show": OPEN,
     "join.join": OPEN,
     "join.welcome": OPEN,
+    "join.tell_me": OPEN,  # this town's card is open: nobody can wait for it (409)
     "card.show": OWN_CARD,
     "card.apple": Row(roles=NOBODY),  # no certificate in this town: nobody gets a pass
     "card.google": OWN_CARD,  # without a Google account it says so (503)

@@ -39,6 +39,7 @@ class OperationKind(StrEnum):
     EXPIRE = "expire"
     ADJUST = "adjust"
     REFUND = "refund"
+    LOAD = "load"  # money put on a gift card
 
 
 CONTRA: Final = {
@@ -46,6 +47,7 @@ CONTRA: Final = {
     OperationKind.REDEEM: AccountKind.REDEEMED,
     OperationKind.EXPIRE: AccountKind.EXPIRED,
     OperationKind.ADJUST: AccountKind.ADJUSTED,
+    OperationKind.LOAD: AccountKind.SOLD,
 }
 """The programme account across from the member's; a reversal takes that of what it reverses."""
 

@@ -14,6 +14,7 @@ from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from common.money import is_currency
 from ledger import rule_contradictions
+from ledger.gifts import is_gift
 from ledger.programme_terms import (
     CashbackRule,
     ExpiryKind,
@@ -43,6 +44,7 @@ def check_programme(terms: ProgrammeTerms) -> None:
     """
     checks: tuple[Callable[[ProgrammeTerms], Iterator[InvalidInput]], ...] = (
         _units,
+        _has_rules,
         rule_contradictions.find,
         _tiers,
         _limits,
@@ -64,6 +66,12 @@ def _units(terms: ProgrammeTerms) -> Iterator[InvalidInput]:
         codes.add(unit.code)
         yield from _unit(unit, terms, path)
         yield from _expiry(unit, path)
+
+
+def _has_rules(terms: ProgrammeTerms) -> Iterator[InvalidInput]:
+    # Gift cards alone have none: their money is paid in.
+    if not terms.rules and not is_gift(terms):
+        yield InvalidInput(_("Fill this in."), field="rules")
 
 
 def _unit(unit: UnitTerms, terms: ProgrammeTerms, path: str) -> Iterator[InvalidInput]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from common.i18n import gettext as _
 from common.i18n import ngettext
 from ledger.explain_rules import Names, explain_rule, money
+from ledger.gifts import explain_gift, is_gift
 from ledger.programme_terms import (
     Counts,
     DebtPolicy,
@@ -45,6 +46,8 @@ __all__ = [
 
 def explain(terms: ProgrammeTerms, names: Names | None = None) -> tuple[str, ...]:
     """All the rules; `names` are what items and categories are called."""
+    if is_gift(terms):
+        return explain_gift(terms)
     return tuple(
         text
         for text in (

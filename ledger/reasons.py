@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from common.i18n import gettext as _
 from common.i18n import ngettext
-from ledger import movement_reasons, programme_reasons
+from ledger import given_reasons, movement_reasons, programme_reasons
 from ledger.accounts import Account, OperationKind
 from ledger.amount_words import amount_words
 from ledger.amount_words import carried as carried  # noqa: PLC0414 - known from here too
@@ -109,6 +109,8 @@ def headline(reason: Mapping[str, Any], *, terms: ProgrammeTerms | None = None) 
         return programme_reasons.headline(reason, terms)
     if reason["rule"] in movement_reasons.RULES:
         return movement_reasons.headline(reason, terms)
+    if reason["rule"] in given_reasons.RULES:
+        return given_reasons.headline(reason, terms)
     return _named(reason, terms) or _units(reason["units"], reason["unit"])
 
 
@@ -133,6 +135,8 @@ def sentences(
         return programme_reasons.sentences(reason, terms)
     if reason["rule"] in movement_reasons.RULES:
         return movement_reasons.sentences(reason, terms, reward_name=reward_name)
+    if reason["rule"] in given_reasons.RULES:
+        return given_reasons.sentences(reason, terms)
     parts = [headline(reason, terms=terms)]
     match reason["rule"]:
         case "visit":

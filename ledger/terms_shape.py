@@ -237,7 +237,7 @@ class Document(Part):
     format: Literal[2]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     units: Annotated[tuple[UnitTerms, ...], Field(min_length=1, max_length=20)]
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]
+    rules: Annotated[tuple[Rule, ...], Field(max_length=100)]
     counts: Counts = Counts()
     tiers: TierTerms | None = None
     limits: Annotated[tuple[LimitRule, ...], Field(max_length=50)] = ()

@@ -28,6 +28,7 @@ from loyalty.contacts import (
     normalise_phone,
 )
 from loyalty.context import Loyalty
+from loyalty.gift_numbers import gift_of_number, proves_gift
 from loyalty.new_card import BARCODE
 from loyalty.old_codes import pass_of_old_code, proves_card
 from loyalty.rotating_code import UnknownCard, by_rotating_code
@@ -149,7 +150,18 @@ def _exact(work: UnitOfWork, text: str, *, merchant_id: int) -> FoundMember | No
         _by_barcode(work, text, merchant_id=merchant_id)
         or _by_number(work, text)
         or _by_old_code(work, text)
+        or _by_gift_number(work, text)
     )
+
+
+def _by_gift_number(work: UnitOfWork, text: str) -> FoundMember | None:
+    gift = gift_of_number(work, text)
+    if gift is None or gift.member_id is None:
+        return None
+    holder = work.members.get(gift.member_id)
+    if holder.state != MemberState.ACTIVE:
+        return None
+    return _found(work, holder, by=FoundBy.CODE if proves_gift(gift) else FoundBy.OLD_CODE)
 
 
 def _by_old_code(work: UnitOfWork, text: str) -> FoundMember | None:

@@ -55,6 +55,11 @@ def replace_lost_card(
     )
 
 
+def replace_in(ctx: Loyalty, work: UnitOfWork, member_id: int, *, actor: Actor) -> Replacement:
+    """`replace_lost_card` as a part of the caller's transaction."""
+    return _replace(ctx, work, member_id, merchant_id=work.scope.merchant, actor=actor, seen=None)
+
+
 def _replace(
     ctx: Loyalty,
     work: UnitOfWork,

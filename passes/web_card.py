@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from babel.numbers import format_decimal
 
+from common.money import decimals, format_money
 from passes.apple_face import AppleFace, FaceField, apple_face
 from passes.apple_options import PassStyle
 from passes.content import Content
@@ -21,6 +22,8 @@ from passes.design import Design, ImageName
 from passes.google import object_face
 from passes.images import STRIP_POINTS
 from passes.stamp_card import Mark, Stamp, layout, mark
+
+MICRO_DECIMALS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +208,14 @@ def _google_face(design: Design, content: Content) -> GoogleFace:
 def _points(key: str, points: Mapping[str, Any], *, language: str) -> CardLine:
     balance = points["balance"]
     text = balance.get("string")
+    if text is None and "money" in balance:
+        text = _money_words(balance["money"], language)
     if text is None:
         text = str(format_decimal(balance["int"], locale=language.replace("-", "_")))
     return CardLine(key=key, label=points["label"], text=text)
+
+
+def _money_words(money: Mapping[str, Any], language: str) -> str:
+    currency = money["currencyCode"]
+    minor = int(money["micros"]) // 10 ** (MICRO_DECIMALS - decimals(currency))
+    return format_money(minor, currency, language=language)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.context import Loyalty
 from loyalty.expire import expire
+from loyalty.gift_cards import send_due_gifts
 from storage.night import take_night
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -34,6 +35,7 @@ def start_nights(ctx: Loyalty, stop: threading.Event) -> threading.Thread:
 def _run(ctx: Loyalty, stop: threading.Event) -> None:
     while not stop.wait(LOOK_EVERY_S):
         try:
+            send_gifts(ctx)
             keep_nights(ctx)
         except Exception:  # noqa: BLE001 - the loop's edge: the next look is in five minutes
             _log.exception("nights.failed")
@@ -42,6 +44,11 @@ def _run(ctx: Loyalty, stop: threading.Event) -> None:
 def keep_nights(ctx: Loyalty) -> int:
     """Do every shop's night that is due and nobody took; returns how many were done."""
     return sum(_keep_night(ctx, merchant_id, zone) for merchant_id, zone in _shops(ctx))
+
+
+def send_gifts(ctx: Loyalty) -> int:
+    """Mail the gift cards whose day has come, of every shop; returns how many."""
+    return sum(send_due_gifts(ctx, merchant_id) for merchant_id, _zone in _shops(ctx))
 
 
 def _keep_night(ctx: Loyalty, merchant_id: int, time_zone: str) -> bool:

@@ -19,7 +19,19 @@ from ledger.programme_terms import ProgrammeTerms
 from ledger.terms import PointsTerms
 from passes.content import RewardLine
 
-_EXPLAINED: Final = frozenset({"reward", "reverse", "due", "lapse", "take_back", "give_back"})
+_EXPLAINED: Final = frozenset(
+    {
+        "reward",
+        "reverse",
+        "due",
+        "lapse",
+        "take_back",
+        "give_back",
+        "gift",
+        "referral",
+        "activity",
+    }
+)
 
 
 def next_reward(rewards: Sequence[RewardLine]) -> RewardLine | None:

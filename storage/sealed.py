@@ -105,11 +105,12 @@ def change_batch(
 
 
 def pin_versions(scope: Scope) -> set[int]:
-    """The master keys that staff's PINs were hashed under (signing/passwords.py)."""
-    rows = scope.execute(
-        select(tables.staff.c.pin_hash).where(tables.staff.c.pin_hash.is_not(None))
-    )
-    heads = {row.pin_hash.partition(":")[0] for row in rows}
+    """The master keys that PINs of staff and gift cards were hashed under (signing/passwords.py)."""
+    heads = {
+        row.pin_hash.partition(":")[0]
+        for table in (tables.staff, tables.gift_card)
+        for row in scope.execute(select(table.c.pin_hash).where(table.c.pin_hash.is_not(None)))
+    }
     return {int(head) for head in heads if head.isascii() and head.isdigit()}
 
 

@@ -30,7 +30,8 @@ CARD_RULES: Final[dict[str, tuple[str, str]]] = {
     ),
     "programme.join": (
         "a join code does not lead to its programme",
-        """select p.merchant_id, p.id, p.join_code from programme p where not exists (
+        """select p.merchant_id, p.id, p.join_code from programme p
+        where p.kind = 'card' and not exists (
             select 1 from directory_name n where n.kind = 'join' and n.name = p.join_code
             and n.merchant_id = p.merchant_id and n.subject_id = p.id)""",
     ),

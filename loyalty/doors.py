@@ -19,7 +19,10 @@ from loyalty.context import Loyalty
 from loyalty.member_details import one_line
 from loyalty.programmes import Ask
 from loyalty.waiting import tell_waiting
-from storage.join_rules import JoinRules, ProgrammeState, Question, Who
+from storage.join_rules import JoinRules as JoinRules  # noqa: PLC0414 - known from here too
+from storage.join_rules import ProgrammeState
+from storage.join_rules import Question as Question  # noqa: PLC0414
+from storage.join_rules import Who as Who  # noqa: PLC0414
 from storage.joining import Door
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 

@@ -175,6 +175,7 @@ class Town:
             ),
             "member_id": member.member_id,
             "spare_member_id": house.enrol(name="Bob").member_id,
+            **_at_the_door(house),
             "change_id": _change_of_many_cards(house),
             "message_id": _a_message(house),
             "account_id": 1,
@@ -192,6 +193,16 @@ class Town:
             "rest": "nowhere",
             "old_path": "loyalty/passes",
         }
+
+
+def _at_the_door(house: House) -> dict[str, int]:
+    from common.actor import SYSTEM
+    from loyalty.join_links import add_source, invite
+
+    ctx, shop, programme = house.ctx, house.merchant_id, house.programme_id
+    (code,) = invite(ctx, shop, programme, label="Ann", actor=SYSTEM)
+    source = add_source(ctx, shop, programme, name="Parcel", actor=SYSTEM)
+    return {"source_id": source.id, "invitation_id": code.id}
 
 
 def _change_of_many_cards(house: House) -> int:

@@ -99,6 +99,7 @@ def step(desk: Desk, lane: FlowingLane, channels: Sequence[Channel], wakeups: Wa
     if lane.in_hand:
         lane.collect(0.0 if claims else COLLECT_S)
     elif not claims:
+        lane.collect(0.0)  # it may want to look after what it keeps open
         wakeups.wait(desk.settings.poll_s)
 
 

@@ -70,6 +70,9 @@ class Phones(Protocol):
     def push(self, token: str, *, storable: bool, apns_id: str) -> None: ...
 
 
+NOT_A_PUSH = {"reason": "MethodNotAllowed"}
+
+
 class PushDesk:
     """Takes requests of all connections, and hands accepted pushes to the phones."""
 
@@ -81,6 +84,10 @@ class PushDesk:
 
     def take(self, request: PushRequest) -> Answer:
         apns_id = request.headers.get("apns-id") or str(uuid.uuid4())
+        if request.headers.get(":method") == "GET":
+            # No push, so no fault of one: a client asks whether its connection lives.
+            self._events.add("apns.asked")
+            return Answer(status=405, apns_id=_known_id(apns_id), body=NOT_A_PUSH)
         found = PATH.match(request.headers.get(":path", ""))
         token = found.group(1).lower() if found else ""
         fault = self._faults.take("apns", token=token)

@@ -18,9 +18,10 @@ import requests
 
 from common.clock import Clock
 from common.i18n import gettext as _
-from delivery.google_client import CLASSES, GoogleClient
+from delivery.google_client import GoogleClient
 from delivery.google_pictures import check_pictures
 from delivery.outcomes import Answer, Outcome
+from passes.google_parts import GoogleKind
 
 CLOCK_SKEW_MAX: Final = timedelta(minutes=2)
 ROBOTS_BYTES_MAX: Final = 64 * 1024
@@ -42,8 +43,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A class with a card of nobody, as Google would get them; `wanted` once somebody has one."""
+
+    class_document: Mapping[str, Any]
+    object_document: Mapping[str, Any]
+    kind: GoogleKind = GoogleKind.LOYALTY
+    wanted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What is asked about: an account, and each programme's class with a sample card."""
+    """What is asked about: an account, and each programme's and tier's class with a sample card."""
 
     account_id: int
     issuer_id: str
@@ -51,8 +62,7 @@ class Patient:
     sandbox: bool
     callback_url: str
     keys_url: str
-    classes: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
-    has_cards: bool = False
+    samples: tuple[Sample, ...] = ()
 
 
 def examine(client: GoogleClient, patient: Patient, *, clock: Clock) -> Iterator[Finding]:
@@ -63,11 +73,11 @@ def examine(client: GoogleClient, patient: Patient, *, clock: Clock) -> Iterator
     )
     yield _issuer(patient, answer)
     if answer.outcome is Outcome.DELIVERED:
-        for class_document, object_document in patient.classes:
-            yield _class(client, patient, class_document)
-            yield _dry_run(client, patient, class_document, object_document)
-    for class_document, _sample in patient.classes:
-        yield from _pictures(class_document)
+        for sample in patient.samples:
+            yield _class(client, patient, sample)
+            yield _dry_run(client, patient, sample)
+    for sample in patient.samples:
+        yield from _pictures(sample.class_document)
     yield _callback(patient)
     if not patient.sandbox:
         yield _demo_mode()
@@ -138,18 +148,20 @@ def _issuer_mend(patient: Patient, answer: Answer) -> tuple[str, str]:
     )
 
 
-def _class(client: GoogleClient, patient: Patient, wanted: Mapping[str, Any]) -> Finding:
-    class_id = str(wanted["id"])
-    answer = client.get_document(patient.account_id, f"{CLASSES}/{class_id}", timeout_s=TIMEOUT_S)
+def _class(client: GoogleClient, patient: Patient, sample: Sample) -> Finding:
+    class_id = str(sample.class_document["id"])
+    answer = client.get_document(
+        patient.account_id, f"{sample.kind.classes}/{class_id}", timeout_s=TIMEOUT_S
+    )
     found = answer.resource or {}
     if answer.outcome is Outcome.MISSING:
         return Finding(
             name="google class",
             text=_("Google has no class %(id)s yet.", id=class_id),
             mend=_("A worker makes it; see that `regulars serve` runs.")
-            if patient.has_cards
+            if sample.wanted
             else _("It is made when the first customer presses the button."),
-            fault=patient.has_cards,
+            fault=sample.wanted,
         )
     if answer.outcome is not Outcome.DELIVERED:
         return Finding(
@@ -185,17 +197,13 @@ def _class_state(class_id: str, found: Mapping[str, Any], *, callback_url: str) 
     )
 
 
-def _dry_run(
-    client: GoogleClient,
-    patient: Patient,
-    class_document: Mapping[str, Any],
-    object_document: Mapping[str, Any],
-) -> Finding:
+def _dry_run(client: GoogleClient, patient: Patient, sample: Sample) -> Finding:
     answer = client.validate(
         patient.account_id,
-        class_document=class_document,
-        object_document=object_document,
+        class_document=sample.class_document,
+        object_document=sample.object_document,
         timeout_s=TIMEOUT_S,
+        kind=sample.kind,
     )
     if answer.outcome is Outcome.DELIVERED:
         return Finding(name="google dry run", text=_("Google would take a sample card."))

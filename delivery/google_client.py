@@ -20,15 +20,13 @@ from delivery.google_calls import Call, send, send_batch
 from delivery.google_door import GoogleDoor
 from delivery.outcomes import Answer, Outcome
 from delivery.settings import DeliverySettings
+from passes.google_parts import GoogleKind
 from signing.keyring import Keyring
 from storage.engine import Database
 
 NO_BATCH_S: Final = 3600.0
 """How long a Google without a batch address is not asked for one again."""
 QUOTA: Final = "quotaExceeded"
-CLASSES: Final = "loyaltyClass"
-OBJECTS: Final = "loyaltyObject"
-
 Document = Mapping[str, Any]
 
 
@@ -51,6 +49,7 @@ class GoogleClient:
         object_document: Document,
         object_patch: Document | None = None,
         timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> None:
         """Put an object, and its class where it is missing, at Google now.
 
@@ -64,6 +63,7 @@ class GoogleClient:
             class_document=class_document,
             timeout_s=timeout_s,
             exists=False,
+            kind=kind,
         )
         if answer.outcome is not Outcome.DELIVERED:
             raise DeliveryError(_sentence(answer))
@@ -89,11 +89,21 @@ class GoogleClient:
         class_document: Document,
         timeout_s: float,
         exists: bool,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> Answer:
         """Bring an object to its present state; `exists` tells which way is tried first."""
-        answer = self._put(
-            account_id, OBJECTS, insert=insert, patch=patch, timeout_s=timeout_s, exists=exists
-        )
+
+        def put(*, exists: bool) -> Answer:
+            return self._put(
+                account_id,
+                kind.objects,
+                insert=insert,
+                patch=patch,
+                timeout_s=timeout_s,
+                exists=exists,
+            )
+
+        answer = put(exists=exists)
         if answer.outcome is not Outcome.MISSING:
             return answer
         made = self.put_class(
@@ -102,12 +112,9 @@ class GoogleClient:
             patch=_without_ids(class_document),
             timeout_s=timeout_s,
             exists=False,
+            kind=kind,
         )
-        if made.outcome is not Outcome.DELIVERED:
-            return made
-        return self._put(
-            account_id, OBJECTS, insert=insert, patch=patch, timeout_s=timeout_s, exists=False
-        )
+        return put(exists=False) if made.outcome is Outcome.DELIVERED else made
 
     def put_class(
         self,
@@ -117,10 +124,16 @@ class GoogleClient:
         patch: Document,
         timeout_s: float,
         exists: bool,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> Answer:
         """Bring a class to its present state."""
         return self._put(
-            account_id, CLASSES, insert=insert, patch=patch, timeout_s=timeout_s, exists=exists
+            account_id,
+            kind.classes,
+            insert=insert,
+            patch=patch,
+            timeout_s=timeout_s,
+            exists=exists,
         )
 
     def close(self) -> None:
@@ -130,7 +143,7 @@ class GoogleClient:
     def _put(
         self,
         account_id: int,
-        kind: str,
+        resource: str,
         *,
         insert: Document,
         patch: Document,
@@ -138,28 +151,32 @@ class GoogleClient:
         exists: bool,
     ) -> Answer:
         """PATCH then POST, or POST then PATCH: each order ends in the same state."""
-        address = _address(kind, str(insert["id"]))
+        address = _address(resource, str(insert["id"]))
         if exists:
             answer = self._request(account_id, "PATCH", address, body=patch, timeout_s=timeout_s)
             if answer.outcome is not Outcome.MISSING:
                 return answer
-        answer = self._request(account_id, "POST", kind, body=insert, timeout_s=timeout_s)
+        answer = self._request(account_id, "POST", resource, body=insert, timeout_s=timeout_s)
         if answer.outcome is not Outcome.EXISTS:
             return answer
         return self._request(account_id, "PATCH", address, body=patch, timeout_s=timeout_s)
 
     def patch_objects(
-        self, account_id: int, patches: Sequence[tuple[str, Document]], *, timeout_s: float
+        self,
+        account_id: int,
+        patches: Sequence[tuple[GoogleKind, str, Document]],
+        *,
+        timeout_s: float,
     ) -> list[Answer] | None:
-        """PATCH many objects, given as (id, body), in one request; answers in their order.
+        """PATCH many objects, given as (kind, id, body), in one request; answers in their order.
 
         None where Google offers no batch: send them one by one.
         """
         if self._no_batch_until_s > self._clock.monotonic_s():
             return None
         calls = [
-            Call(method="PATCH", address=_address(OBJECTS, object_id), body=body)
-            for object_id, body in patches
+            Call(method="PATCH", address=_address(kind.objects, object_id), body=body)
+            for kind, object_id, body in patches
         ]
         answers = self._door.ask(
             account_id,
@@ -188,14 +205,15 @@ class GoogleClient:
         timeout_s: float,
         message_id: str = "",
         shown_until: datetime | None = None,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> Answer:
         """Put a message on the back of a card; `loud` lets the phone say so.
 
         Over Google's own count the message is put there silently instead: the answer's reason is
         then `quotaExceeded`.
         """
-        kind = "TEXT_AND_NOTIFY" if loud else "TEXT"
-        message: dict[str, Any] = {"header": header, "body": body, "messageType": kind}
+        how = "TEXT_AND_NOTIFY" if loud else "TEXT"
+        message: dict[str, Any] = {"header": header, "body": body, "messageType": how}
         if message_id:
             message["id"] = message_id
         if shown_until is not None:
@@ -203,7 +221,7 @@ class GoogleClient:
         answer = self._request(
             account_id,
             "POST",
-            f"{_address(OBJECTS, object_id)}/addMessage",
+            f"{_address(kind.objects, object_id)}/addMessage",
             body={"message": message},
             timeout_s=timeout_s,
         )
@@ -218,15 +236,23 @@ class GoogleClient:
             timeout_s=timeout_s,
             message_id=message_id,
             shown_until=shown_until,
+            kind=kind,
         )
         return replace(silent, reason=QUOTA)
 
-    def clear_messages(self, account_id: int, object_id: str, *, timeout_s: float) -> Answer:
+    def clear_messages(
+        self,
+        account_id: int,
+        object_id: str,
+        *,
+        timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
+    ) -> Answer:
         """Take every message off the back of a card."""
         return self._request(
             account_id,
             "PATCH",
-            _address(OBJECTS, object_id),
+            _address(kind.objects, object_id),
             body={"messages": []},
             timeout_s=timeout_s,
         )
@@ -242,9 +268,13 @@ class GoogleClient:
         class_document: Document,
         object_document: Document,
         timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> Answer:
         """Google's own dry run of a card: nothing is stored there; `message` says what is wrong."""
-        payload = {CLASSES + "es": [dict(class_document)], OBJECTS + "s": [dict(object_document)]}
+        payload = {
+            f"{kind.classes}es": [dict(class_document)],
+            f"{kind.objects}s": [dict(object_document)],
+        }
         return self._request(
             account_id,
             "POST",
@@ -260,6 +290,7 @@ class GoogleClient:
         class_document: Document,
         object_document: Document,
         timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> str:
         """What Google would refuse of a card, in its own words; empty when it would take it.
 
@@ -271,6 +302,7 @@ class GoogleClient:
             class_document=class_document,
             object_document=object_document,
             timeout_s=timeout_s,
+            kind=kind,
         )
         return (answer.message or answer.reason) if answer.outcome is Outcome.PERMANENT else ""
 
@@ -288,8 +320,8 @@ class GoogleClient:
         )
 
 
-def _address(kind: str, resource_id: str) -> str:
-    return f"{kind}/{quote(resource_id, safe='.-_')}"
+def _address(resource: str, resource_id: str) -> str:
+    return f"{resource}/{quote(resource_id, safe='.-_')}"
 
 
 def _without_ids(document: Document) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """Deliver Google's claims: send each letter, judge the answer, record.
 
 Every request carries the whole present state, so a lost, doubled or late one cannot make a card
-wrong. Not here: taking claims (worker.py), what a letter says (google_letters.py), HTTP
-(google_client.py). Rules:
+wrong. Not here: taking claims (worker.py), what a letter says (google_letters.py), the requests of
+one letter (google_sending.py), HTTP (google_client.py). Rules:
 - merchants take turns, also those that share an account, and have a share of the threads: one
   that hangs holds up nobody else; what has not begun after a second is given back, so that a
   scan at a counter never waits for a mass change;
 - each answer is recorded as soon as it is there;
 - a mass change goes out in batches where Google offers them; scans go one by one;
-- what Google answers that it holds is compared with what was sent, and a difference is told;
 - over Google's own count of notifications the same change is sent again, silently.
 """
 
@@ -31,8 +30,8 @@ from delivery.fair_threads import FairThreads
 from delivery.flow import by_merchant, poisoned, write_settlements
 from delivery.google_client import QUOTA, GoogleClient
 from delivery.google_letters import UNCHANGED, Letter, nowhere, write_letters
+from delivery.google_sending import note_differences, send_letter
 from delivery.outcomes import Answer, Outcome
-from passes.google_drift import differences
 from storage import claims as settle
 from storage.breakers import Breakers
 from storage.claims import Claim, Claims, Settlement
@@ -181,15 +180,17 @@ class GoogleLane:
         return min(settings.google_batch, max(1, int(settings.google_requests_per_s)))
 
     def _send_within(self, letter: Letter, ends_s: float) -> None:
-        if not self._over(ends_s):
-            self._send(letter)
+        if self._over(ends_s):
+            return
+        timeout_s = self._desk.settings.request_timeout_s
+        send_letter(self._client, letter, timeout_s=timeout_s, over=lambda: self._over(ends_s))
 
     def _send_together(self, account_id: int, letters: Sequence[Letter], ends_s: float) -> None:
         if self._over(ends_s):
             return
         answers = self._client.patch_objects(
             account_id,
-            [(letter.key, letter.patch) for letter in letters],
+            [(letter.kind, letter.key, letter.patch) for letter in letters],
             timeout_s=self._desk.settings.request_timeout_s,
         )
         if answers is None:
@@ -205,27 +206,6 @@ class GoogleLane:
 
     def _over(self, ends_s: float) -> bool:
         return self._desk.stop.is_set() or self._desk.clock.monotonic_s() > ends_s
-
-    def _send(self, letter: Letter) -> None:
-        exists = letter.claim.delivered_revision > 0
-        timeout_s = self._desk.settings.request_timeout_s
-        if letter.is_object:
-            letter.answer = self._client.put_object(
-                letter.account_id,
-                insert=letter.insert,
-                patch=letter.patch,
-                class_document=letter.class_insert,
-                timeout_s=timeout_s,
-                exists=exists,
-            )
-        else:
-            letter.answer = self._client.put_class(
-                letter.account_id,
-                insert=letter.insert,
-                patch=letter.patch,
-                timeout_s=timeout_s,
-                exists=exists,
-            )
 
     def _record_all(self, merchant_id: int, letters: Sequence[Letter]) -> None:
         """Write what the answers mean; one that cannot be written harms no other."""
@@ -249,7 +229,8 @@ class GoogleLane:
 
     def _record(self, merchant_id: int, letters: Sequence[Letter]) -> None:
         for letter in letters:
-            _compare(letter)
+            if letter.is_object and letter.answer is not None:
+                note_differences(letter, letter.patch, letter.answer)
 
         def action(work: UnitOfWork) -> None:
             _turn_breaker(work, [one.answer for one in letters if one.answer is not None])
@@ -258,6 +239,13 @@ class GoogleLane:
         run_work(self._desk.database, merchant_id, action, clock=self._desk.clock)
 
     def _settlement(self, letter: Letter) -> Settlement:
+        """What becomes of the claim; what Google took of its parts is remembered in any case."""
+        settled = self._settled(letter)
+        if letter.kept and settled.facts is None:
+            return replace(settled, facts=letter.progress)
+        return settled
+
+    def _settled(self, letter: Letter) -> Settlement:
         claim, answer = letter.claim, letter.answer
         if answer is None:
             return settle.given_back(claim)
@@ -285,23 +273,13 @@ class GoogleLane:
         now = self._desk.clock.now()
         spent = [to_micros(now)] * self._desk.settings.google_notifications_per_day
         again_at = settle.later(letter.claim, now, error=QUOTA, attempt=False)
-        return replace(again_at, facts={**letter.claim.facts, "notified": spent})
+        return replace(again_at, facts={**letter.progress, "notified": spent})
 
 
 def _fits_batch(letter: Letter) -> bool:
     claim = letter.claim
-    return letter.is_object and claim.priority >= MASS and claim.delivered_revision > 0
-
-
-def _compare(letter: Letter) -> None:
-    """Tell what Google holds otherwise than it was sent; nobody's data is in the message."""
-    answer = letter.answer
-    if answer is None or answer.outcome is not Outcome.DELIVERED or answer.resource is None:
-        return
-    found = sorted(differences(letter.patch, answer.resource))
-    letter.facts["differs"] = found
-    if found:
-        _log.warning("delivery.google_differs", extra={"delivery": letter.claim.id, "names": found})
+    at_google = letter.is_object and claim.delivered_revision > 0
+    return at_google and claim.priority >= MASS and not letter.offers
 
 
 def _turn_breaker(work: UnitOfWork, answers: Sequence[Answer]) -> None:

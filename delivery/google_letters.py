@@ -2,26 +2,30 @@
 
 Not here: sending and settling (google_lane.py). A letter remembers in `facts` what it says, for the
 next one: `sent` (a digest, so that an unchanged state costs no request), `class` (so that a card
-moves when its class is another), `balance` and `notified` (the budget of notifications).
+moves when its class is another: another tier), `balance` and `notified` (the budget of
+notifications), `offers` (google_offers.py), and for a programme `classes`, a digest for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from common.clock import to_micros
 from common.errors import InvalidInput, NotFound, WalletError
 from delivery.desk import Desk
+from delivery.google_offers import OfferLetter, Offers, known_offers, offers_of
 from delivery.outcomes import Answer, Outcome
-from passes.google import loyalty_object, object_patch
-from passes.google_parts import digest_of, state_digest
+from passes.google_cards import card_change, card_document
+from passes.google_parts import GoogleIdentity, GoogleKind, state_digest
 from storage.claims import Claim
 from storage.deliveries import Channel
 from storage.faces import Face, load_faces
+from storage.google_classes import GoogleClass, classes_of
 from storage.google_identities import GoogleHome
+from storage.google_offers import OfferBook, offer_book
 from storage.unit_of_work import UnitOfWork
 
 NO_ACCOUNT: Final = "no_account"
@@ -33,26 +37,66 @@ Document = Mapping[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Letter:
-    """One claim's documents and, once asked, Google's answer."""
+    """One claim's documents and, once asked, Google's answer.
+
+    A class claim has `classes`, those of its programme that Google does not have like this. A card
+    may have `offers` that go before it. What of both Google took stands in `facts` at once, under
+    the names in `kept`, and is remembered whatever becomes of the rest.
+    """
 
     claim: Claim
     account_id: int = 0
     revision: int = 0
-    insert: Document
-    patch: Document
-    class_insert: Document
-    facts: dict[str, Any]
+    identity: GoogleIdentity | None = None
+    insert: Document = field(default_factory=dict)
+    patch: Document = field(default_factory=dict)
+    state: Document = field(default_factory=dict)  # the patch without what is said only once
+    class_insert: Document = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    classes: Sequence[GoogleClass] = ()
+    offers: Sequence[OfferLetter] = ()
+    kept: tuple[str, ...] = ()
     notifies: bool = False
     answer: Answer | None = None
 
     @property
     def key(self) -> str:
-        """The whole id of the class or object."""
+        """The whole id of the object."""
         return str(self.insert["id"])
+
+    @property
+    def kind(self) -> GoogleKind:
+        """What the card is at Google."""
+        return self.identity.kind if self.identity else GoogleKind.LOYALTY
 
     @property
     def is_object(self) -> bool:
         return self.claim.channel == Channel.GOOGLE_OBJECT
+
+    @property
+    def same(self) -> bool:
+        """Whether the card itself is at Google like this already."""
+        return self.is_object and self.claim.facts.get("sent") == self.facts["sent"]
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The facts to remember when the letter itself was not delivered."""
+        return {**self.claim.facts, **{name: self.facts[name] for name in self.kept}}
+
+    def keep_offer(self, coupon: str, digest: str) -> None:
+        """Google was told of a coupon; an empty digest is one to forget."""
+        self.facts["offers"].pop(coupon, None)
+        if digest:
+            self.facts["offers"][coupon] = digest
+
+    def unlink(self, offer: str) -> None:
+        """Leave an offer out of the card."""
+        linked = [one for one in self.state.get("linkedOfferIds", []) if one != offer]
+        change = {"linkedOfferIds": linked}
+        self.state, self.patch = {**self.state, **change}, {**self.patch, **change}
+        self.insert = {**self.insert, **change}
+        if self.identity is not None:
+            self.facts["sent"] = state_digest(self.identity, self.state)
 
 
 def write_letters(
@@ -65,10 +109,12 @@ def write_letters(
         keyring=desk.keyring,
         public_url=desk.settings.public_url,
     )
+    known = {int(coupon) for claim in claims for coupon in known_offers(claim.facts)}
+    book = offer_book(work, faces.values(), known=known)
     letters = []
     for claim in claims:
         try:
-            letters.append(_letter(desk, work, home, claim, faces=faces))
+            letters.append(_letter(desk, work, home, claim, faces=faces, book=book))
         except WalletError as error:
             letters.append(_refused(claim, error))
     return letters
@@ -87,45 +133,62 @@ def recent(stamps: object, now: datetime) -> list[int]:
 
 
 def _letter(
-    desk: Desk, work: UnitOfWork, home: GoogleHome, claim: Claim, *, faces: Mapping[int, Face]
+    desk: Desk,
+    work: UnitOfWork,
+    home: GoogleHome,
+    claim: Claim,
+    *,
+    faces: Mapping[int, Face],
+    book: OfferBook,
 ) -> Letter:
     if claim.channel == Channel.GOOGLE_CLASS:
         return _unless_same(_class_letter(work, home, claim))
     face = faces.get(claim.pass_id or 0)
     if face is None:
         raise NotFound
-    return _unless_same(_object_letter(desk, home, claim, face))
+    return _unless_same(_object_letter(desk, home, claim, face, book=book))
 
 
 def _class_letter(work: UnitOfWork, home: GoogleHome, claim: Claim) -> Letter:
-    published = work.programmes.published_design(claim.target_id)
-    if published is None:
-        raise NotFound
-    identity = home.identity(claim.target_id)
-    patch = home.class_patch(published.design, identity)
+    classes = classes_of(work, home, claim.target_id)
+    known = _known_classes(claim, classes[0].key)
     return Letter(
         claim=claim,
         account_id=home.account.id,
         revision=claim.wanted_revision,
-        insert=home.class_document(published.design, identity),
-        patch=patch,
-        class_insert={},
-        facts={"sent": digest_of({"id": identity.class_id, **patch})},
+        facts={"classes": {one.key: known[one.key] for one in classes if one.key in known}},
+        classes=[one for one in classes if known.get(one.key) != one.digest],
+        kept=("classes",),
     )
 
 
-def _object_letter(desk: Desk, home: GoogleHome, claim: Claim, face: Face) -> Letter:
-    identity = home.identity(face.wallet_pass.programme_id, face.wallet_pass)
-    patch = object_patch(face.design, face.content, identity)
+def _known_classes(claim: Claim, first: str) -> Mapping[str, str]:
+    """What Google was told of each class; before there were several, of the first alone."""
+    known = claim.facts.get("classes")
+    if isinstance(known, Mapping):
+        return known
+    sent = claim.facts.get("sent")
+    return {first: sent} if isinstance(sent, str) else {}
+
+
+def _object_letter(
+    desk: Desk, home: GoogleHome, claim: Claim, face: Face, *, book: OfferBook
+) -> Letter:
+    identity = home.card_identity(face)
+    offers = offers_of(home, face, book, known_offers(claim.facts))
+    design, content = face.design, face.content
+    patch = card_change(design, content, identity, linked_offers=offers.linked)
     now = desk.clock.now()
     notified = recent(claim.facts.get("notified"), now)
     letter = Letter(
         claim=claim,
         account_id=home.account.id,
         revision=face.wallet_pass.revision,
-        insert=loyalty_object(face.design, face.content, identity),
+        identity=identity,
+        insert=card_document(design, content, identity, linked_offers=offers.linked),
         patch=patch,
-        class_insert=home.class_document(face.design, identity),
+        state=patch,
+        class_insert=home.class_of_card(face, identity),
         facts={
             "sent": state_digest(identity, patch),
             "class": identity.class_id,
@@ -133,6 +196,7 @@ def _object_letter(desk: Desk, home: GoogleHome, claim: Claim, face: Face) -> Le
             "notified": notified,
         },
     )
+    _enclose(letter, offers)
     if claim.facts.get("class") != identity.class_id:
         letter.patch = {"classId": identity.class_id, **letter.patch}
     if face.design.google.notify_balance and _may_notify(desk, letter, notified):
@@ -140,6 +204,15 @@ def _object_letter(desk: Desk, home: GoogleHome, claim: Claim, face: Face) -> Le
         letter.patch = {**letter.patch, "notifyPreference": "NOTIFY_ON_UPDATE"}
         letter.facts["notified"] = [*notified, to_micros(now)]
     return letter
+
+
+def _enclose(letter: Letter, offers: Offers) -> None:
+    """Let the coupons go before the card; a card that never had one remembers nothing of them."""
+    known = known_offers(letter.claim.facts)
+    if known or offers.letters:
+        letter.facts["offers"] = known
+        letter.offers = offers.letters
+        letter.kept = ("offers",)
 
 
 def _may_notify(desk: Desk, letter: Letter, notified: Sequence[int]) -> bool:
@@ -150,9 +223,10 @@ def _may_notify(desk: Desk, letter: Letter, notified: Sequence[int]) -> bool:
 
 
 def _unless_same(letter: Letter) -> Letter:
-    if letter.claim.facts.get("sent") == letter.facts["sent"]:
+    nothing = letter.same and not letter.offers if letter.is_object else not letter.classes
+    if nothing:
         letter.answer = Answer(outcome=Outcome.DELIVERED, reason=UNCHANGED)
-        letter.facts = dict(letter.claim.facts)
+        letter.facts = {**letter.claim.facts, **({} if letter.is_object else letter.facts)}
     return letter
 
 
@@ -162,4 +236,4 @@ def _refused(claim: Claim, error: WalletError) -> Letter:
 
 
 def _answered(claim: Claim, answer: Answer) -> Letter:
-    return Letter(claim=claim, insert={}, patch={}, class_insert={}, facts={}, answer=answer)
+    return Letter(claim=claim, answer=answer)

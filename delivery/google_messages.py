@@ -22,12 +22,13 @@ from delivery.google_client import QUOTA, GoogleClient
 from delivery.google_letters import recent
 from delivery.outbox_lane import record, settlement
 from delivery.outcomes import Answer, Outcome
+from passes.google_parts import GoogleKind
 from storage import claims as deliveries
 from storage import outbox_claims as settle
 from storage.breakers import Breakers
 from storage.claims import Claim, Claims
 from storage.deliveries import Channel
-from storage.google_identities import google_home
+from storage.google_identities import google_home, kind_of
 from storage.messages import SHOWN, Message
 from storage.outbox import OutboxKind
 from storage.outbox_claims import OutboxClaim
@@ -49,6 +50,7 @@ class _Bell:
     message: Message
     header: str
     language: str
+    kind: GoogleKind
 
 
 class GoogleMessageLane:
@@ -86,7 +88,10 @@ class GoogleMessageLane:
             return NOTHING_TO_SAY
         if claim.kind == OutboxKind.WITHDRAWAL:
             return self._client.clear_messages(
-                bell.account_id, bell.object_id, timeout_s=desk.settings.request_timeout_s
+                bell.account_id,
+                bell.object_id,
+                timeout_s=desk.settings.request_timeout_s,
+                kind=bell.kind,
             )
         held = self._hold(claim, bell)
         if held is None:
@@ -113,6 +118,7 @@ class GoogleMessageLane:
             timeout_s=desk.settings.request_timeout_s,
             message_id=f"regulars-{bell.message.id}",
             shown_until=bell.message.ends_at,
+            kind=bell.kind,
         )
         if loud and answer.outcome is Outcome.DELIVERED:
             # Google counts more bells than we did: the budget is spent for a day.
@@ -161,13 +167,15 @@ def _bell(desk: Desk, work: UnitOfWork, claim: OutboxClaim) -> _Bell | None:
     card = work.passes.get(pass_id)
     if card.voided_at is not None:
         raise NotFound
+    programme = work.programmes.get(card.programme_id)
     return _Bell(
         account_id=home.account.id,
         object_id=home.identity(card.programme_id, card).object_id,
         pass_id=pass_id,
         message=message,
-        header=work.programmes.get(card.programme_id).name,
+        header=programme.name,
         language=member.language,
+        kind=kind_of(programme.kind),
     )
 
 

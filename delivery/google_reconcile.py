@@ -20,9 +20,11 @@ from urllib.parse import urlencode
 
 from common.errors import DeliveryError, NotFound
 from delivery.desk import Desk
-from delivery.google_client import OBJECTS, GoogleClient
+from delivery.google_client import GoogleClient
 from delivery.outcomes import Answer, Outcome
-from storage.google_identities import google_home
+from passes.google_parts import GoogleKind
+from storage.google_classes import card_class_ids
+from storage.google_identities import google_home, kind_of
 from storage.night import take_night
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -42,6 +44,7 @@ class _Class:
     merchant_id: int
     account_id: int
     class_id: str
+    kind: GoogleKind
 
 
 def reconcile_nightly(desk: Desk, client: GoogleClient) -> int | None:
@@ -78,11 +81,14 @@ def _classes_of(desk: Desk, work: UnitOfWork, merchant_id: int) -> Iterator[_Cla
     try:
         home = google_home(work, public_url=desk.settings.public_url)
         for programme in work.programmes.all():
-            if work.deliveries.has_google_class(programme.id):
+            if not work.deliveries.has_google_class(programme.id):
+                continue
+            for class_id in card_class_ids(work, home, programme):
                 yield _Class(
                     merchant_id=merchant_id,
                     account_id=home.account.id,
-                    class_id=home.identity(programme.id).class_id,
+                    class_id=class_id,
+                    kind=kind_of(programme.kind),
                 )
     except (NotFound, DeliveryError):
         return
@@ -94,7 +100,7 @@ def _pages(
     token = ""
     for _page in range(PAGES_MAX):
         query = {"classId": one.class_id, "maxResults": str(page_size)}
-        address = f"{OBJECTS}?{urlencode(query | ({'token': token} if token else {}))}"
+        address = f"{one.kind.objects}?{urlencode(query | ({'token': token} if token else {}))}"
         answer = _ask(desk, client, one.account_id, address)
         if answer is None or answer.outcome is not Outcome.DELIVERED:
             reason = "stopped" if answer is None else answer.reason

@@ -13,6 +13,7 @@ from common.ids import new_id
 from loyalty.context import Loyalty
 from loyalty.offers import COUPON_KINDS, OfferForm, offer_complaints
 from storage.coupons import Coupon
+from storage.deliveries import MassReason
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{2,23}")
@@ -62,6 +63,7 @@ def add_coupon(
             coupon,
         )
         work.coupons.add(new)
+        tell_cards(work, new)
         _note(work, actor, "coupon.add", new.id)
         return new.id
 
@@ -94,6 +96,9 @@ def change_coupon(
         changed = replace(_filled(known, coupon), active=active)
         if changed != known:
             work.coupons.update(changed)
+            tell_cards(work, changed)
+            if known.member_id not in {None, changed.member_id}:
+                tell_cards(work, known)
             _note(work, actor, "coupon.change", coupon_id)
 
     run_work(ctx.database, merchant_id, action, clock=ctx.clock)
@@ -113,6 +118,16 @@ def read_coupon(ctx: Loyalty, merchant_id: int, coupon_id: int) -> Coupon:
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         return work.coupons.get(coupon_id)
+
+
+def tell_cards(work: UnitOfWork, coupon: Coupon) -> None:
+    """A coupon is new, other or gone: the cards at Google that it stands beside are looked at."""
+    if not work.deliveries.has_google_class(coupon.programme_id):
+        return
+    if coupon.member_id is None:
+        work.deliveries.bump_programme(coupon.programme_id, reason=MassReason.TERMS)
+    else:
+        work.deliveries.bump_member(coupon.member_id)
 
 
 def normal_code(text: str) -> str:

@@ -8,17 +8,21 @@ the account or was never set up does not: the worker and `doctor` tell of those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from common.clock import Clock
 from common.errors import DeliveryError, InvalidInput, NotFound, WalletError
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
-from passes.content import Content
+from loyalty.ports import GooglePort
+from passes.content import Content, RuleLines
 from passes.design import Design
-from passes.google import loyalty_object
-from storage.google_identities import google_home
+from passes.google_cards import card_document
+from passes.google_parts import GoogleKind
+from storage.google_classes import card_classes, tiers_of
+from storage.google_identities import GoogleHome, google_home
 from storage.programmes import Programme
 from storage.unit_of_work import UnitOfWork, open_work
 
@@ -35,9 +39,10 @@ class RefusedByGoogle(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """A programme's class with a card of nobody, as Google would get them."""
+    """A programme's or tier's class with a card of nobody, as Google would get them."""
 
     account_id: int
+    kind: GoogleKind
     class_document: Mapping[str, Any]
     object_document: Mapping[str, Any]
 
@@ -59,35 +64,67 @@ def rehearse(ctx: Loyalty, merchant_id: int, programme_id: int) -> None:
         if draft.version == programme.design_version:
             return
         try:
-            told = rehearsal(ctx, work, programme, draft.design)
+            scenes = rehearsals(ctx, work, programme, draft.design)
         except (DeliveryError, NotFound):
             return
-    try:
-        refused = ctx.google.rehearse(
-            account_id=told.account_id,
-            class_document=told.class_document,
-            object_document=told.object_document,
-            timeout_s=TIMEOUT_S,
-        )
-    except WalletError:
-        return
+    refused = _refusal(ctx.google, scenes, clock=ctx.clock)
     if refused:
         raise RefusedByGoogle(
             _("Google would refuse this card: %(why)s", why=refused), field="card"
         )
 
 
-def rehearsal(ctx: Loyalty, work: UnitOfWork, programme: Programme, design: Design) -> Rehearsal:
-    """The documents of a sample member.
+def _refusal(google: GooglePort, scenes: Sequence[Rehearsal], *, clock: Clock) -> str:
+    """Google's first no; as many scenes are shown as the time allows, the first in any case."""
+    ends_s = clock.monotonic_s() + TIMEOUT_S
+    for scene in scenes:
+        left_s = ends_s - clock.monotonic_s()
+        if left_s <= 0:
+            break
+        try:
+            refused = google.rehearse(
+                account_id=scene.account_id,
+                class_document=scene.class_document,
+                object_document=scene.object_document,
+                timeout_s=left_s,
+                kind=scene.kind,
+            )
+        except WalletError:
+            break
+        if refused:
+            return refused
+    return ""
+
+
+def rehearsals(
+    ctx: Loyalty, work: UnitOfWork, programme: Programme, design: Design
+) -> list[Rehearsal]:
+    """The documents of a sample member without a tier, and of one in each tier.
 
     Raises:
         NotFound: the merchant has no account at Google.
         DeliveryError: the public address is not one that Google fetches from.
     """
     home = google_home(work, public_url=ctx.settings.public_url)
-    identity = home.identity(programme.id)
-    identity = replace(identity, object_id=f"{identity.class_id}-sample")
-    content = Content(
+    tiers = tiers_of(work.programmes.terms(programme.id))
+    names = {tier.code: tier.name for tier in tiers}
+    found = []
+    for one in card_classes(home, programme, design, tiers):
+        identity = replace(one.identity, object_id=f"{one.key}-sample")
+        content = _sample(home, programme, tier=one.tier, tier_name=names.get(one.tier, ""))
+        found.append(
+            Rehearsal(
+                account_id=home.account.id,
+                kind=identity.kind,
+                class_document=one.insert,
+                object_document=card_document(design.for_tier(one.tier), content, identity),
+            )
+        )
+    return found
+
+
+def _sample(home: GoogleHome, programme: Programme, *, tier: str, tier_name: str) -> Content:
+    return Content(
         serial_number=SAMPLE_CODE,
         language=home.merchant.language,
         member_number=SAMPLE_NUMBER,
@@ -99,9 +136,5 @@ def rehearsal(ctx: Loyalty, work: UnitOfWork, programme: Programme, design: Desi
         progress="",
         next_reward=None,
         card_link=f"{home.public_url}/m/{SAMPLE_CODE}",
-    )
-    return Rehearsal(
-        account_id=home.account.id,
-        class_document=home.class_document(design, identity),
-        object_document=loyalty_object(design, content, identity),
+        rule_lines=RuleLines(tier_code=tier, tier=tier_name) if tier else None,
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from passes.google_parts import GoogleKind
+
 
 class GooglePort(Protocol):
     """Puts a class and an object at Google now, within a short time-out."""
@@ -21,6 +23,7 @@ class GooglePort(Protocol):
         object_document: Mapping[str, Any],
         object_patch: Mapping[str, Any] | None = None,
         timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> None:
         """Insert both, or patch what exists.
 
@@ -39,6 +42,7 @@ class GooglePort(Protocol):
         class_document: Mapping[str, Any],
         object_document: Mapping[str, Any],
         timeout_s: float,
+        kind: GoogleKind = GoogleKind.LOYALTY,
     ) -> str:
         """What Google would refuse of a card, in its words; empty when nothing is known against it."""
         ...

@@ -23,7 +23,7 @@ from common.i18n import gettext as _
 from common.ids import new_id
 from loyalty.context import Loyalty
 from loyalty.ports import GooglePort
-from passes.google import loyalty_object, object_patch
+from passes.google_cards import card_change, card_document
 from passes.google_parts import GoogleIdentity, state_digest
 from signing.google_jwt import save_jwt, stored_service_account
 from signing.sealing import unseal
@@ -33,6 +33,7 @@ from storage.deliveries import Channel
 from storage.faces import load_face
 from storage.google_accounts import GoogleAccount
 from storage.google_identities import google_home
+from storage.google_offers import offer_book
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 WAIT_STEP_S: Final = 0.1
@@ -56,6 +57,8 @@ class _Order:
     class_document: Mapping[str, Any]
     object_document: Mapping[str, Any]
     object_patch: Mapping[str, Any]
+    class_at_google: str
+    has_offers: bool
 
 
 def google_save_link(ctx: Loyalty, merchant_id: int, member_id: int) -> str:
@@ -82,7 +85,8 @@ def google_save_link(ctx: Loyalty, merchant_id: int, member_id: int) -> str:
 def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
     home = google_home(work, public_url=ctx.settings.public_url)
     card = work.passes.current_of_member(member_id)
-    identity = home.identity(card.programme_id, card)
+    face = load_face(work, card.id, keyring=ctx.keyring, public_url=ctx.settings.public_url)
+    identity = home.card_identity(face)
     due_at = ctx.clock.now() + WORKER_WAITS
     work.passes.set_google_object(card.id, identity.object_id)
     if not work.deliveries.has_google_class(card.programme_id):
@@ -93,7 +97,6 @@ def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
     if fresh:
         lease = f"click-{new_id()}"
         claim = Claims(work.scope).take(Channel.GOOGLE_OBJECT, card.id, lease=lease)
-    face = load_face(work, card.id, keyring=ctx.keyring, public_url=ctx.settings.public_url)
     return _Order(
         account=home.account,
         identity=identity,
@@ -103,10 +106,18 @@ def _want(ctx: Loyalty, work: UnitOfWork, member_id: int) -> _Order:
         is_there=not fresh,
         revision=face.wallet_pass.revision,
         balance=face.content.balance,
-        class_document=home.class_document(face.design, identity),
-        object_document=loyalty_object(face.design, face.content, identity),
-        object_patch=object_patch(face.design, face.content, identity),
+        class_document=home.class_of_card(face, identity),
+        object_document=card_document(face.design, face.content, identity),
+        object_patch=card_change(face.design, face.content, identity),
+        class_at_google=_class_at_google(work, card.id) or identity.class_id,
+        has_offers=bool(offer_book(work, [face]).usable(face)),
     )
+
+
+def _class_at_google(work: UnitOfWork, pass_id: int) -> str:
+    """The class that the object is known to stand in; a move to another tier may be on its way."""
+    found = work.deliveries.facts_of(Channel.GOOGLE_OBJECT, pass_id).get("class")
+    return found if isinstance(found, str) else ""
 
 
 def _send(ctx: Loyalty, google: GooglePort, merchant_id: int, order: _Order, claim: Claim) -> None:
@@ -119,6 +130,7 @@ def _send(ctx: Loyalty, google: GooglePort, merchant_id: int, order: _Order, cla
             object_document=order.object_document,
             object_patch={"classId": order.identity.class_id, **order.object_patch},
             timeout_s=ctx.settings.google_save_timeout_s,
+            kind=order.identity.kind,
         )
         facts = {
             "sent": state_digest(order.identity, order.object_patch),
@@ -137,8 +149,13 @@ def _send(ctx: Loyalty, google: GooglePort, merchant_id: int, order: _Order, cla
 
 
 def _settle(work: UnitOfWork, order: _Order, outcome: Settlement) -> None:
-    """Record what became of the card; its class is the worker's to compare and settle, now."""
+    """Record what became of the card; its class is the worker's to compare and settle, now.
+
+    So are its coupons, for which nobody waits at a button.
+    """
     Claims(work.scope).settle([outcome])
+    if order.has_offers:
+        work.deliveries.bump_pass(order.pass_id)
     work.deliveries.hurry(Channel.GOOGLE_CLASS, order.programme_id)
 
 
@@ -168,7 +185,8 @@ def _token(ctx: Loyalty, order: _Order) -> str:
     return save_jwt(
         account,
         object_ids=[identity.object_id],
-        class_id=identity.class_id,
+        class_id=order.class_at_google,
         origins=[identity.origin],
         now=ctx.clock.now(),
+        payload=f"{identity.kind.objects}s",
     )

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from common.errors import DeliveryError, WalletError
-from delivery.google_checkup import Finding, Patient
+from delivery.google_checkup import Finding, Patient, Sample
 from delivery.google_checkup import examine as ask_google
 from delivery.google_client import GoogleClient
 from loyalty.google_account import INSTALLATION, KEY_COLUMN
-from loyalty.google_rehearsal import rehearsal
+from loyalty.google_rehearsal import rehearsals
 from regulars.doctor import Check, Health
 from regulars.installation import Installation
 from signing.google_jwt import save_jwt, stored_service_account
@@ -47,12 +47,19 @@ def online(installation: Installation, merchant: Merchant) -> list[Check]:
 
 def _patient(installation: Installation, work: UnitOfWork, home: GoogleHome) -> Patient:
     ctx = installation.loyalty
-    classes = []
+    samples = []
     for programme in work.programmes.all():
         published = work.programmes.published_design(programme.id)
         if published is not None:
-            sample = rehearsal(ctx, work, programme, published.design)
-            classes.append((sample.class_document, sample.object_document))
+            samples += [
+                Sample(
+                    class_document=one.class_document,
+                    object_document=one.object_document,
+                    kind=one.kind,
+                    wanted=work.deliveries.has_google_class(programme.id),
+                )
+                for one in rehearsals(ctx, work, programme, published.design)
+            ]
     return Patient(
         account_id=home.account.id,
         issuer_id=home.account.issuer_id,
@@ -60,8 +67,7 @@ def _patient(installation: Installation, work: UnitOfWork, home: GoogleHome) -> 
         sandbox=home.account.sandbox,
         callback_url=home.callback_url,
         keys_url=ctx.settings.google_keys_url,
-        classes=tuple(classes),
-        has_cards=work.passes.count_google() > 0,
+        samples=tuple(samples),
     )
 
 

@@ -154,8 +154,9 @@ def save_jwt(
     class_id: str,
     origins: Sequence[str],
     now: datetime,
+    payload: str = "loyaltyObjects",
 ) -> str:
-    """The token of a save link for loyalty objects that are already inserted.
+    """The token of a save link for objects that are already inserted.
 
     Args:
         account: signs, and is named as the issuer.
@@ -163,6 +164,7 @@ def save_jwt(
         class_id: whole id of their class.
         origins: where a save button may stand, `https://host`.
         now: aware; the token's `iat`.
+        payload: Google's name for the list of such objects.
 
     Raises:
         SigningError: no object, or the token would be longer than Google calls safe.
@@ -175,7 +177,7 @@ def save_jwt(
         "typ": "savetowallet",
         "iat": to_micros(now) // _MICROS,
         "origins": list(origins),
-        "payload": {"loyaltyObjects": [{"id": one, "classId": class_id} for one in object_ids]},
+        "payload": {payload: [{"id": one, "classId": class_id} for one in object_ids]},
     }
     token = _sign(account, claims)
     if len(token) > SAVE_JWT_LENGTH_MAX:

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -110,6 +111,31 @@ class Coupons:
             ~_undone(coupon_use.c.operation_id),
         )
         return int(self._scope.execute(query).scalar_one())
+
+    def offered(self, programme_ids: Sequence[int], *, also: Sequence[int] = ()) -> list[Coupon]:
+        """The active coupons of programmes, and those with the ids of `also`; the newest first."""
+        active = and_(coupon.c.programme_id.in_(programme_ids), coupon.c.active)
+        query = self._coupons().where(or_(active, coupon.c.id.in_(also)))
+        rows = self._scope.execute(query.order_by(coupon.c.id.desc()))
+        return [record_of(Coupon, row) for row in rows]
+
+    def uses_of(
+        self, coupon_ids: Sequence[int], member_ids: Sequence[int]
+    ) -> dict[tuple[int, int], int]:
+        """How many uses stand, by coupon and member; who used none is left out."""
+        query = (
+            self._scope.select(
+                coupon_use, coupon_use.c.coupon_id, coupon_use.c.member_id, func.count().label("n")
+            )
+            .where(
+                coupon_use.c.coupon_id.in_(coupon_ids),
+                coupon_use.c.member_id.in_(member_ids),
+                ~_undone(coupon_use.c.operation_id),
+            )
+            .group_by(coupon_use.c.coupon_id, coupon_use.c.member_id)
+        )
+        rows = self._scope.execute(query)
+        return {(row.coupon_id, row.member_id): int(row.n) for row in rows}
 
     def take(self, taken: Coupon) -> bool:
         """Count one use; False when none was left."""

@@ -183,6 +183,16 @@ class Deliveries:
             )
         )
 
+    def facts_of(self, channel: Channel, target_id: int) -> Mapping[str, Any]:
+        """What is remembered about a target; nothing where there is none."""
+        table = tables.delivery
+        row = self._scope.execute(
+            self._scope.select(table, table.c.facts).where(
+                table.c.channel == channel, table.c.target_id == target_id
+            )
+        ).first()
+        return {} if row is None else dict(row.facts)
+
     def set_facts(self, channel: Channel, target_id: int, facts: Mapping[str, Any]) -> None:
         """Replace what is remembered about a target."""
         table = tables.delivery

@@ -38,6 +38,9 @@ from storage.wallet_passes import WalletPass
 PLACES_MAX: Final = 10
 REWARDS_MAX: Final = 20
 FACES_MAX: Final = 1000
+CARD: Final = "card"
+GIFT: Final = "gift"
+"""The kinds of programmes: a member's card, and gift cards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,8 @@ class Face:
 
     `design_version` and the tier name the pixels: images change only with them.
 
-    `public_url` is the merchant's own public address, without a trailing slash.
+    `public_url` is the merchant's own public address, without a trailing slash. `kind` is the
+    programme's, `card` or `gift`.
     """
 
     design: Design
@@ -54,6 +58,7 @@ class Face:
     content: Content
     wallet_pass: WalletPass
     public_url: str
+    kind: str = CARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,7 @@ class _Programme:
     design_version: int
     terms: AnyTerms
     unit: str
+    kind: str
     rewards: tuple[tuple[str, int], ...]
 
 
@@ -128,6 +134,7 @@ def load_faces(
             content=content,
             wallet_pass=one.card,
             public_url=shop.public_url,
+            kind=programme.kind,
         )
 
     return {
@@ -245,6 +252,7 @@ def _programmes(
             programme,
             programme.c.id,
             programme.c.unit,
+            programme.c.kind,
             design.c.version.label("design_version"),
             design.c.document.label("design_document"),
             terms.c.version.label("terms_version"),
@@ -275,6 +283,7 @@ def _programmes(
             design_version=row.design_version,
             terms=terms_of_document(row.terms_document, row.terms_version, time_zone=time_zone.key),
             unit=row.unit,
+            kind=row.kind,
             rewards=tuple(rewards.get(row.id, ())),
         )
         for row in rows

@@ -18,11 +18,14 @@ from tests.functional.test_google_loop import redesign, save
 from tests.support.world import World, service_account
 
 
-def ask(world: World, ctx: Any = None) -> dict[str, Check]:
+def every_check(world: World, ctx: Any = None) -> list[Check]:
     with open_work(world.database, world.merchant_id, clock=world.clock, writing=False) as work:
         merchant = work.merchants.get()
-    found = online(SimpleNamespace(loyalty=ctx or world.ctx), merchant)  # type: ignore[arg-type]
-    return {check.name: check for check in found}
+    return online(SimpleNamespace(loyalty=ctx or world.ctx), merchant)  # type: ignore[arg-type]
+
+
+def ask(world: World, ctx: Any = None) -> dict[str, Check]:
+    return {check.name: check for check in every_check(world, ctx)}
 
 
 def faults(checks: dict[str, Check]) -> set[str]:

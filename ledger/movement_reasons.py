@@ -20,7 +20,8 @@ DUE: Final = "due"
 LAPSE: Final = "lapse"
 TAKE_BACK: Final = "take_back"
 GIVE_BACK: Final = "give_back"
-RULES: Final = (DUE, LAPSE, TAKE_BACK, GIVE_BACK)
+REFUND_UNDONE: Final = "refund_undone"
+RULES: Final = (DUE, LAPSE, TAKE_BACK, GIVE_BACK, REFUND_UNDONE)
 MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -76,6 +77,13 @@ def give_back_reason(terms: ProgrammeTerms, unit: str, *, units: int) -> dict[st
     return _head(GIVE_BACK, terms, unit, units)
 
 
+def refund_undone_reason(
+    terms: ProgrammeTerms, unit: str, *, units: int, settled: int = 0
+) -> dict[str, Any]:
+    """The reason of a refund that is undone; `settled` units are owed no longer."""
+    return {**_head(REFUND_UNDONE, terms, unit, units), "settled": settled}
+
+
 def _head(rule: str, terms: ProgrammeTerms, unit: str, units: int) -> dict[str, Any]:
     return {
         "rule": rule,
@@ -97,7 +105,8 @@ def headline(reason: Mapping[str, Any], terms: ProgrammeTerms | None = None) -> 
         costs = [MINUS + _words(c["units"], c, reason, terms=terms) for c in reason["costs"]]
         return ", ".join(costs) or _discount(reason) or _("Used")
     if reason["units"] == 0:
-        return _("Nothing to take back")
+        undone = reason["rule"] == REFUND_UNDONE
+        return _("The refund was undone") if undone else _("Nothing to take back")
     sign = MINUS if reason["units"] < 0 else "+"
     return sign + _words(abs(reason["units"]), reason, reason, terms=terms)
 
@@ -118,6 +127,8 @@ def sentences(
             found = [head, _("Its time was over")]
         case "give_back":
             found = [head, _("Given back: the sale was refunded")]
+        case "refund_undone":
+            found = [head, _("The refund was undone"), _settled(reason, terms)]
         case _:
             found = [head, *_taken(reason, terms)]
     return tuple(dict.fromkeys(text for text in found if text))
@@ -125,6 +136,8 @@ def sentences(
 
 def _taken(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> list[str]:
     found = [_("The sale was refunded")]
+    if reason.get("bonus_of_other"):
+        found = [_("A bonus that the refunded sale had promised, used on a later purchase")]
     if reason["rest_minor"]:
         rest = _money(reason["rest_minor"], reason)
         found.append(_("%(amount)s of the sale still counts", amount=rest))
@@ -135,6 +148,13 @@ def _taken(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> list[str]
         forgiven = _words(reason["forgiven"], reason, reason, terms=terms)
         found.append(_("Gone already and not asked for: %(units)s", units=forgiven))
     return found
+
+
+def _settled(reason: Mapping[str, Any], terms: ProgrammeTerms | None) -> str:
+    if not reason["settled"]:
+        return ""
+    units = _words(reason["settled"], reason, reason, terms=terms)
+    return _("Owed no longer: %(units)s", units=units)
 
 
 def _discount(reason: Mapping[str, Any]) -> str:

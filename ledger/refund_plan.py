@@ -14,6 +14,7 @@ from ledger.accounts import AccountKind
 from ledger.activity import Line
 from ledger.evaluation import Move
 from ledger.lots import Allocation
+from ledger.member_state import Progress
 from ledger.programme_terms import SpentReward
 
 
@@ -93,8 +94,8 @@ class RefundPlan:
     """Everything a refund writes.
 
     `ask` is True where the policy leaves it to staff and they have not said: nothing may be
-    written; ask, and plan again with `choice`. `acted_less` are actions to take off the count
-    of challenges; `promises_void` are rules of this sale whose open promises fall away;
+    written; ask, and plan again with `choice`. `progress` is what becomes of challenges
+    and the like; `promises_void` are rules of this sale whose open promises fall away;
     `promises_back` are ids this sale had used. `purchase_undone` tells that the whole sale is
     back. `counted_change` (zero or less) is for tier totals and averages.
     """
@@ -105,7 +106,7 @@ class RefundPlan:
     whole: bool
     counted_change: int
     tier_change: int
-    acted_less: Mapping[str, int]
+    progress: Mapping[str, Progress]
     promises_void: tuple[str, ...]
     promises_back: tuple[int, ...]
     policy: SpentReward

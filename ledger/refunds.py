@@ -8,7 +8,7 @@ would, then it is owed or forgiven. Not done here: once per refund id (storage's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from ledger.lots import Allocation, Lot, give_back, spending_order
 from ledger.member_state import MemberState
 from ledger.programme_terms import DebtPolicy, ProgrammeTerms, SpentReward, TierBasis
 from ledger.refund_plan import Given, Refund, RefundPlan, Restore, SpentOn, TakeBack
+from ledger.refund_progress import progress_back
 from ledger.remainder import add, check_refund, is_whole, remainder
 
 
@@ -43,11 +44,6 @@ class Rated:
     @property
     def counted_minor(self) -> int:
         return self.answer.counted_minor if self.answer else 0
-
-    @property
-    def acted(self) -> Mapping[str, int]:
-        found: Mapping[str, int] = self.answer.basis.get("acted", {}) if self.answer else {}
-        return found
 
     @property
     def promised(self) -> tuple[str, ...]:
@@ -87,45 +83,73 @@ def plan_refund(
     Raises:
         InvalidInput: more goes back than was paid or sold; `field` names the place.
     """
-    activity, then, evaluated_at = read_basis(basis)
+    activity, then, _moment = read_basis(basis)
     check_refund(activity, refund, before=before)
     gone = add(before, refund)
-
-    def rated(back: Refund) -> Rated:
-        if is_whole(activity, back) and back != Refund():
-            return Rated(answer=None)
-        left = remainder(activity, back) if back != Refund() else activity
-        return Rated(answer=rate(terms, then, left, evaluated_at))
-
     whole = is_whole(activity, gone)
-    old = rated(before)
-    new = Rated(answer=None) if whole else rated(gone)
+    old = rated_rest(terms, basis, before)
+    new = Rated(answer=None) if whole else rated_rest(terms, basis, gone)
     policy = choice or terms.spent_reward
-    ask = whole and bool(spent) and policy is SpentReward.ASK
     restores = (
         _restores(terms, spent, state, now=now) if whole and policy is SpentReward.RESTORE else ()
     )
-    takes = tuple(
-        take
-        for item in given
-        if (take := _take(terms, item, new, state=state, restores=restores, now=now)) is not None
-    )
+    takes = plan_takes(terms, given, new, state=state, restores=restores, now=now)
     return RefundPlan(
         takes=takes,
         restores=restores,
-        ask=ask,
+        ask=whole and bool(spent) and policy is SpentReward.ASK,
         whole=whole,
         counted_change=min(0, new.counted_minor - old.counted_minor),
         tier_change=_tier_change(terms, takes, old=old, new=new),
-        acted_less={
-            code: less
-            for code, acted in old.acted.items()
-            if (less := acted - new.acted.get(code, 0)) > 0
-        },
+        progress=progress_back(state.progress, then.progress, old=old.answer, new=new.answer),
         promises_void=tuple(rule for rule in old.promised if rule not in new.promised),
         promises_back=tuple(item for item in old.consumed if item not in new.consumed),
         policy=policy,
         reason=_reason(terms, takes, restores, new=new),
+    )
+
+
+def rated_rest(terms: ProgrammeTerms, basis: Mapping[str, Any], gone: Refund) -> Rated:
+    """What the sale gives when all of `gone` went back, from the state that counted then."""
+    activity, then, evaluated_at = read_basis(basis)
+    if gone == Refund():
+        return Rated(answer=rate(terms, then, activity, evaluated_at))
+    if is_whole(activity, gone):
+        return Rated(answer=None)
+    return Rated(answer=rate(terms, then, remainder(activity, gone), evaluated_at))
+
+
+def plan_takes(
+    terms: ProgrammeTerms,
+    given: Sequence[Given],
+    new: Rated,
+    *,
+    state: MemberState,
+    restores: Sequence[Restore] = (),
+    now: datetime,
+) -> tuple[TakeBack, ...]:
+    """What was given and is not given by `new`, unit by unit."""
+    found = (_take(terms, one, new, state=state, restores=restores, now=now) for one in given)
+    return tuple(take for take in found if take is not None)
+
+
+def left_after(state: MemberState, allocations: Iterable[Allocation]) -> MemberState:
+    """The state with these taken from its lots: what another take of the same moment finds."""
+    taken: dict[int, int] = {}
+    for part in allocations:
+        taken[part.lot_id] = taken.get(part.lot_id, 0) + part.amount
+    return replace(
+        state,
+        holdings={
+            unit: replace(
+                holding,
+                lots=tuple(
+                    replace(lot, remaining=lot.remaining - taken.get(lot.id, 0))
+                    for lot in holding.lots
+                ),
+            )
+            for unit, holding in state.holdings.items()
+        },
     )
 
 

@@ -17,7 +17,6 @@ from storage.book_records import CardFacts, StoredOperation
 from storage.unit_of_work import open_work
 
 HISTORY_LENGTH: Final = 20
-_FINAL: Final = frozenset({OperationKind.REVERSE, OperationKind.REFUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,11 @@ def _movement(operation: StoredOperation, terms: AnyTerms) -> Movement:
             operation.reason, reward_name=operation.reward_name, terms=names
         ),
         created_at=operation.created_at,
-        reversible=(not is_reversed and not operation.is_spent and operation.kind not in _FINAL),
+        reversible=(
+            not is_reversed
+            and not operation.is_spent
+            and operation.kind is not OperationKind.REVERSE
+        ),
         reversed=is_reversed,
         staff_id=operation.actor_id if operation.actor_kind == ActorKind.STAFF else None,
     )

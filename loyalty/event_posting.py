@@ -167,8 +167,8 @@ def leave_behind(
 ) -> None:
     """Promises, progress and sums after an activity."""
     member_id = loaded.member_id
-    work.rules.keep_promises(member_id, evaluation.consumed, kept_by=operation_id)
-    work.rules.add_promises(member_id, evaluation.promised, made_by=operation_id)
+    work.promises.keep(member_id, evaluation.consumed, kept_by=operation_id)
+    work.promises.add(member_id, evaluation.promised, made_by=operation_id)
     work.rules.put_progress(member_id, evaluation.progress)
     sums = loaded.sums
     is_sale = activity.kind is ActivityKind.SALE

@@ -25,7 +25,7 @@ def greet(work: UnitOfWork, member: Member) -> None:
         shop_average_minor=work.rules.shop_average(member.programme_id),
     )
     answer = evaluate(terms, state, Activity(kind=ActivityKind.JOIN, at=now), now)
-    work.rules.add_promises(member.id, answer.promised, made_by=None)
+    work.promises.add(member.id, answer.promised, made_by=None)
     if any(promise.welcome for promise in answer.promised):
         indexes = (member.email_index, member.phone_index)
         work.rules.note_welcome(

@@ -83,7 +83,7 @@ def load_state(
         holdings=_holdings(work, terms, accounts, lots, member_id=member_id),
         purchases=sums.purchases,
         promises=(
-            work.rules.promises(member_id, now=work.clock.now()) if whole or wanted.promises else ()
+            work.promises.open(member_id, now=work.clock.now()) if whole or wanted.promises else ()
         ),
         progress=work.rules.progress(member_id) if whole or wanted.progress else {},
         tier=sums.tier,

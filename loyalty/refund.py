@@ -7,9 +7,9 @@ back is restored to the very lots it came from, or not, as the terms or the staf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.actor import Actor
@@ -17,22 +17,25 @@ from common.errors import AlreadyReversed, NotFound
 from common.i18n import gettext as _
 from ledger.accounts import AccountKind, OperationKind
 from ledger.activity import Line
-from ledger.basis import read_basis
+from ledger.basis import read_basis, write_progress
+from ledger.expiry import day_start, local_day
+from ledger.lots import Allocation
 from ledger.programme_terms import ProgrammeTerms, SpentReward
 from ledger.refund_plan import Refund, RefundPlan, Restore, TakeBack
-from ledger.refunds import plan_refund
+from ledger.refunds import left_after, plan_refund
 from ledger.remainder import paid
 from loyalty import posting
 from loyalty.context import Loyalty
 from loyalty.event_posting import Chain
+from loyalty.later_sales import LaterTake, later_takes, reasons_of
 from loyalty.next_terms import current
 from loyalty.refund_results import RefundResult, refund_question, refund_result
 from loyalty.refundable import Rated, earlier_refunds, given_of, rated_sale, spent_on, with_lots
 from loyalty.reverse_by_rules import give_back_offer
-from loyalty.rule_sums import SumChange, change_sums, settle_tier, take_off_progress
+from loyalty.rule_sums import SumChange, change_sums, settle_tier
 from loyalty.sold import SaleItem, check_lines, known_items, ledger_lines, lines_document
 from storage.book_records import Claim, Heading, Standing, StoredOperation
-from storage.entries import Event
+from storage.entries import PART, Event
 from storage.refunds import StoredRefund
 from storage.unit_of_work import UnitOfWork, open_work
 
@@ -147,7 +150,9 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
     rated = rated_sale(work, operation, head)
     before, taken = earlier_refunds(work.refunds.of_sale(head.id))
     spent = spent_on(work, rated.redemptions, member_id)
-    loaded = with_lots(work, standing, rated, operation.id, spent)
+    used = work.promises.used(member_id, made_by=operation.id)
+    earned = [operation.id, *(one.kept_by_id for one in used)]
+    loaded = with_lots(work, standing, rated, earned, spent)
     back = Refund(
         paid_minor=request.amount_minor,
         lines=ledger_lines(request.lines, known_items(work, request.lines)),
@@ -165,14 +170,22 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
     )
     if plan.ask:
         return refund_question(work.clock.now(), loaded.sums.tier)
+    later = later_takes(
+        work,
+        [one for one in used if one.rule in plan.promises_void],
+        state=left_after(loaded.state, _allocations(plan)),
+        programme_id=standing.account.programme_id,
+        now=work.clock.now(),
+    )
     chain = Chain(work=work, loaded=loaded, terms_version=rated.terms.version)
-    first = _add_entries(chain, plan)
+    first, places = _add_entries(chain, plan, later)
     return _write(
         work,
         request,
         claim,
         _Planned(
             plan=plan,
+            later=tuple(zip(later, places, strict=True)),
             chain=chain,
             first=first,
             rated=rated,
@@ -183,9 +196,17 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
     )
 
 
+def _allocations(plan: RefundPlan) -> list[Allocation]:
+    back = [part for one in plan.restores for part in one.allocations]
+    return back + [part for one in plan.takes for part in one.allocations]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planned:
+    """A refund as it is written; `later` are later sales and the place of their first entry."""
+
     plan: RefundPlan
+    later: tuple[tuple[LaterTake, int], ...]
     chain: Chain
     first: int
     rated: Rated
@@ -194,17 +215,24 @@ class _Planned:
     back: Refund
 
 
-def _add_entries(chain: Chain, plan: RefundPlan) -> int:
+def _add_entries(
+    chain: Chain, plan: RefundPlan, later: Sequence[LaterTake]
+) -> tuple[int, list[int]]:
+    """Add what the plan says; the place of the first entry, and that of each later sale's."""
+    reason = dict(plan.reason)
+    if later:
+        reason["others"] = [*reason.get("others", ()), *reasons_of(later)]
     for restore in plan.restores:
         _add_restore(chain, restore)
-    first = None
-    for take in plan.takes:
-        place = _add_take(chain, take, plan.reason if first is None else take.reason)
-        first = place if first is None else first
-    if first is not None:
-        return first
-    unit = chain.loaded.terms.units[0].code
-    return chain.add(unit, OperationKind.REFUND, units=0, reason=plan.reason, transfers=())
+    own = [
+        _add_take(chain, take, reason if number == 0 else take.reason)
+        for number, take in enumerate(plan.takes)
+    ]
+    if not own:
+        unit = chain.loaded.terms.units[0].code
+        own.append(chain.add(unit, OperationKind.REFUND, units=0, reason=reason, transfers=()))
+    added = [[_add_take(chain, take, take.reason) for take in one.takes] for one in later]
+    return own[0], [places[0] for places in added]
 
 
 def _add_restore(chain: Chain, restore: Restore) -> None:
@@ -248,20 +276,18 @@ def _write(
         sale_id=planned.sale_id,
     )
     ids = work.books.post_event(event)
+    left = {**_change_state(work, planned), "reopened": _give_back_offers(work, planned)}
     refund_id = work.refunds.add(
         sale_id=planned.sale_id,
         source=claim.source,
         source_ref=claim.source_ref,
         amount_minor=request.amount_minor,
         operation_id=ids[planned.first],
-        document=_document(planned),
+        document=_document(planned) | left,
         request_hash=claim.request_hash,
     )
-    for restore in plan.restores:
-        redemption = work.books.operation(restore.operation_id)
-        if redemption.part_of_id is None:
-            give_back_offer(work, redemption)
-    _change_state(work, planned)
+    _write_later(work, claim, planned, ids)
+    settle_tier(work, chain.loaded.terms, member_id, chain.loaded.programme_id)
     work.deliveries.bump_member(member_id)
     tier = work.rules.sums(member_id).tier
     parts = [work.books.operation(one) for one in ids]
@@ -277,13 +303,61 @@ def _write(
     )
 
 
-def _change_state(work: UnitOfWork, planned: _Planned) -> None:
+def _give_back_offers(work: UnitOfWork, planned: _Planned) -> dict[str, list[int]]:
+    """Let rewards, coupons and promises be there again; which promises, by redemption."""
+    found = {}
+    until = _usable_until(work, planned)
+    for restore in planned.plan.restores:
+        kept = give_back_offer(work, work.books.operation(restore.operation_id), until=until)
+        if kept:
+            found[str(restore.operation_id)] = kept
+    return found
+
+
+def _usable_until(work: UnitOfWork, planned: _Planned) -> datetime:
+    """How long what comes back can be used at least: as long as units that come back."""
+    days = planned.rated.terms.restore_days + 1
+    zone = planned.chain.loaded.zone
+    return day_start(local_day(work.clock.now(), zone) + timedelta(days=days), zone)
+
+
+def _write_later(work: UnitOfWork, claim: Claim, planned: _Planned, ids: Sequence[int]) -> None:
+    """Note at each later sale what was taken of it, so that its own refund takes no more."""
+    for later, place in planned.later:
+        taken = {take.unit: take.units for take in later.takes}
+        change_sums(
+            work,
+            planned.chain.loaded,
+            SumChange(at=later.at, units={unit: -units for unit, units in taken.items()}),
+        )
+        if later.sale_id is None:
+            continue
+        work.refunds.add(
+            sale_id=later.sale_id,
+            source=claim.source,
+            source_ref=f"{claim.source_ref}{PART}{later.sale_id}",
+            amount_minor=0,
+            operation_id=ids[place],
+            document={
+                "lines": [],
+                "taken": taken,
+                "carry": {take.unit: take.carry_change for take in later.takes},
+                "whole": False,
+                "at": later.at.isoformat(),
+                "fell": list(later.promise_ids),
+            },
+            request_hash=claim.request_hash,
+        )
+
+
+def _change_state(work: UnitOfWork, planned: _Planned) -> dict[str, Any]:
+    """Change promises, progress and sums; what an undo must know of it."""
     plan, loaded = planned.plan, planned.chain.loaded
     member_id = loaded.member_id
     activity, _state, _moment = read_basis(planned.rated.basis)
-    take_off_progress(work, member_id, loaded.state.progress, plan.acted_less)
-    work.rules.withdraw_promises(member_id, plan.promises_void, made_by=planned.operation.id)
-    work.rules.keep_promises(member_id, plan.promises_back, kept_by=None)
+    work.rules.put_progress(member_id, plan.progress)
+    withdrawn = work.promises.withdraw(member_id, plan.promises_void, made_by=planned.operation.id)
+    work.promises.reopen(plan.promises_back, until=_usable_until(work, planned))
     change_sums(
         work,
         loaded,
@@ -295,7 +369,17 @@ def _change_state(work: UnitOfWork, planned: _Planned) -> None:
             units={take.unit: -take.units for take in plan.takes},
         ),
     )
-    settle_tier(work, loaded.terms, member_id, loaded.programme_id)
+    return {
+        "at": activity.at.isoformat(),
+        "earn": planned.operation.id,
+        "counted": plan.counted_change,
+        "withdrawn": withdrawn,
+        "back": list(plan.promises_back),
+        "progress": {
+            rule: [write_progress(loaded.state.progress[rule]), write_progress(after)]
+            for rule, after in plan.progress.items()
+        },
+    }
 
 
 def _document(planned: _Planned) -> dict[str, Any]:

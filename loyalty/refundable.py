@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,11 @@ class Taken:
 
 
 def rated_sale(work: UnitOfWork, operation: StoredOperation, head: SaleHead) -> Rated:
-    """How the sale was rated; one that one rate rated is seen as rated by the same in rules."""
+    """How the sale was rated; one that one rate rated is seen as rated by the same in rules.
+
+    What a refund of another sale took off this one is left out, and a reward that was spent
+    again, because a refund was undone, counts as redeemed on it.
+    """
     merchant = work.merchants.get()
     programme_id = work.members.get(operation.member_id).programme_id
     terms = as_rules(
@@ -50,11 +54,30 @@ def rated_sale(work: UnitOfWork, operation: StoredOperation, head: SaleHead) -> 
     if rated is None:
         return Rated(terms=terms, basis=_plain_basis(operation, head), redemptions=())
     _version, document = rated
+    fell = {one for row in work.refunds.of_sale(head.id) for one in row.document.get("fell", ())}
     return Rated(
         terms=terms,
-        basis=document["basis"],
-        redemptions=tuple(document.get("redemptions", ())),
+        basis=without_promises(document["basis"], fell),
+        redemptions=(*document.get("redemptions", ()), *_spent_again(work, head)),
     )
+
+
+def without_promises(basis: Mapping[str, Any], fell: Container[int]) -> Mapping[str, Any]:
+    """A basis as if these promises had never been there."""
+    kept = [one for one in basis["state"].get("promises", ()) if one["id"] not in fell]
+    return {**basis, "state": {**basis["state"], "promises": kept}}
+
+
+def _spent_again(work: UnitOfWork, head: SaleHead) -> tuple[int, ...]:
+    found = []
+    for row in work.refunds.undone_of_sale(head.id):
+        if row.operation_id is None:
+            continue
+        undone = work.books.operation(row.operation_id).reversed_by
+        for part in work.rules.parts(undone) if undone is not None else ():
+            if work.books.operation(part).kind is OperationKind.REDEEM:
+                found.append(part)
+    return tuple(found)
 
 
 def _plain_basis(operation: StoredOperation, head: SaleHead) -> dict[str, Any]:
@@ -148,10 +171,10 @@ def with_lots(
     work: UnitOfWork,
     standing: Standing,
     rated: Rated,
-    operation_id: int,
+    earned: Sequence[int],
     spent: Sequence[SpentOn],
 ) -> Loaded:
-    """The member's state with the lots of the sale and of what was spent on it, empty ones too."""
+    """The member's state with the lots of what `earned` and was spent, empty ones too."""
     programme_id = standing.account.programme_id
     present = as_rules(
         standing.terms, currency=rated.terms.currency, time_zone=rated.terms.time_zone
@@ -165,9 +188,13 @@ def with_lots(
         at=work.clock.now(),
         whole=True,
     )
-    more = work.rules.lots_of(
-        [*work.rules.parts(operation_id), *(one.operation_id for one in spent)]
-    )
+    made = (part for operation_id in earned for part in work.rules.parts(operation_id))
+    more = work.rules.lots_of([*made, *(one.operation_id for one in spent)])
+    return with_more_lots(loaded, more)
+
+
+def with_more_lots(loaded: Loaded, more: Mapping[int, Sequence[Lot]]) -> Loaded:
+    """The state with lots, by account, that are not in it yet."""
     holdings = {
         unit: replace(
             holding, lots=_merged(holding.lots, more.get(loaded.accounts[unit].account.id, ()))

@@ -21,6 +21,8 @@ from loyalty.context import Loyalty
 from loyalty.next_terms import current
 from loyalty.results import OperationResult
 from loyalty.reverse_by_rules import reverse_by_rules
+from loyalty.rule_drafts import as_rules
+from loyalty.undo_refund import undo_refund
 from storage.book_records import Claim, Standing, StoredOperation
 from storage.unit_of_work import UnitOfWork
 
@@ -52,6 +54,7 @@ def reverse(ctx: Loyalty, merchant_id: int, request: ReverseRequest) -> Operatio
         NotFound: the merchant has no such operation.
         NotReversible: it is a reversal.
         AlreadyRefunded: part of its sale was refunded.
+        LaterRefund: it is a refund, and not the last of its sale.
         AlreadyReversed, AlreadySpent: it was undone, or what it earned is spent (`spent_by`).
         NotYourLast: `own_recent_only`, and it is another's, older, or not the last.
         MerchantSuspended, MemberInactive: nothing moves there.
@@ -84,6 +87,8 @@ def _reverse(work: UnitOfWork, request: ReverseRequest, claim: Claim) -> Operati
     operation = work.books.operation(request.operation_id)
     if request.own_recent_only:
         _demand_own_last(work, operation, request.actor)
+    if operation.kind is OperationKind.REFUND:
+        return _undo_refund(work, request, claim, operation=operation, standing=standing)
     if isinstance(standing.terms, ProgrammeTerms):
         return reverse_by_rules(
             work, request, claim, operation=operation, standing=standing, terms=standing.terms
@@ -95,6 +100,25 @@ def _reverse(work: UnitOfWork, request: ReverseRequest, claim: Claim) -> Operati
         actor=request.actor,
         reward_id=None,
         reward_name=operation.reward_name,
+    )
+
+
+def _undo_refund(
+    work: UnitOfWork,
+    request: ReverseRequest,
+    claim: Claim,
+    *,
+    operation: StoredOperation,
+    standing: Standing,
+) -> OperationResult:
+    merchant = work.merchants.get()
+    return undo_refund(
+        work,
+        request,
+        claim,
+        operation=operation,
+        programme_id=standing.account.programme_id,
+        terms=as_rules(standing.terms, currency=merchant.currency, time_zone=merchant.time_zone),
     )
 
 

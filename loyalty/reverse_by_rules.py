@@ -1,10 +1,11 @@
 """Undo an event of several units exactly: every operation of it, and what it left behind.
 
-What had run out before the event stays so. A refund is not undone: the sale is entered again.
+What had run out before the event stays so. Not done here: undoing a refund (undo_refund.py).
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict
@@ -21,7 +22,7 @@ from loyalty.event_posting import Chain
 from loyalty.event_results import event_result
 from loyalty.member_states import Loaded, load_state
 from loyalty.results import OperationResult
-from loyalty.rule_sums import SumChange, change_sums, settle_tier, take_off_progress
+from loyalty.rule_sums import SumChange, change_sums, settle_tier
 from storage.book_records import Claim, Heading, Standing, StoredOperation
 from storage.entries import Event
 from storage.unit_of_work import UnitOfWork
@@ -85,7 +86,8 @@ def reverse_by_rules(
 def _check(work: UnitOfWork, operation: StoredOperation) -> None:
     if operation.kind is OperationKind.REFUND or operation.part_of_id is not None:
         raise NotReversible(_("This cannot be undone by itself. Enter the movement again instead."))
-    if operation.kind is OperationKind.EARN and work.refunds.of_operation(operation.id):
+    head = work.refunds.maybe_sale_of(operation.id)
+    if head is not None and work.refunds.of_sale(head.id):
         raise AlreadyRefunded(_("Part of this sale was refunded. Refund the rest instead."))
 
 
@@ -126,14 +128,18 @@ def _undo_what_was_left(work: UnitOfWork, operation: StoredOperation, loaded: Lo
                 _undo_rating(work, operation, loaded, rated)
 
 
-def give_back_offer(work: UnitOfWork, operation: StoredOperation) -> None:
-    """A reward, a coupon or a promise that was used is there again."""
+def give_back_offer(
+    work: UnitOfWork, operation: StoredOperation, *, until: datetime | None = None
+) -> list[int]:
+    """A reward, a coupon or a promise that was used is there again; which promises, is told."""
     if operation.reward_id is not None:
         work.programmes.give_back_reward(operation.reward_id)
     coupon = work.coupons.of_operation(operation.id)
     if coupon is not None:
         work.coupons.give_back(coupon.id)
-    work.rules.reopen_promises(operation.id)
+    kept = work.promises.kept_by(operation.id)
+    work.promises.reopen(kept, until=until)
+    return kept
 
 
 def _undo_rating(
@@ -161,9 +167,9 @@ def _undo_rating(
     )
     member_id = operation.member_id
     is_sale = activity.kind is ActivityKind.SALE
-    take_off_progress(work, member_id, loaded.state.progress, plan.acted_less)
-    work.rules.withdraw_promises(member_id, plan.promises_void, made_by=operation.id)
-    work.rules.keep_promises(member_id, plan.promises_back, kept_by=None)
+    work.rules.put_progress(member_id, plan.progress)
+    work.promises.withdraw(member_id, plan.promises_void, made_by=operation.id)
+    work.promises.reopen(plan.promises_back)
     gave = {
         part.unit: part.units - part.debt_change
         for part_id in work.rules.parts(operation.id)

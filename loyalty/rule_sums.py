@@ -9,7 +9,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ledger.expiry import day_start, local_day
-from ledger.member_state import Progress
 from ledger.programme_terms import ProgrammeTerms, TierBasis
 from ledger.tiers import TierStanding, tier_at
 from loyalty.member_states import Loaded
@@ -59,18 +58,6 @@ def change_sums(work: UnitOfWork, loaded: Loaded, change: SumChange) -> None:
         if number
     )
     work.rules.add_days(loaded.member_id, (money, *units))
-
-
-def take_off_progress(
-    work: UnitOfWork, member_id: int, known: Mapping[str, Progress], less: Mapping[str, int]
-) -> None:
-    """Take actions off the count of challenges; never below none."""
-    changed = {
-        rule: replace(known[rule], count=max(0, known[rule].count - actions))
-        for rule, actions in less.items()
-        if rule in known and actions
-    }
-    work.rules.put_progress(member_id, changed)
 
 
 def settle_tier(work: UnitOfWork, terms: ProgrammeTerms, member_id: int, programme_id: int) -> bool:

@@ -166,7 +166,7 @@ def _keep(
         )
 
     def then(work: UnitOfWork, due: Due, operation_id: int) -> None:  # noqa: ARG001
-        work.rules.keep_promises(request.member_id, [request.promise_id], kept_by=operation_id)
+        work.promises.keep(request.member_id, [request.promise_id], kept_by=operation_id)
 
     wanted = Spend(member_id=request.member_id, actor=request.actor, decide=decide, then=then)
     return spend(work, wanted, claim, standing=standing, terms=terms)

@@ -10,6 +10,7 @@ Not done here: deciding anything (ledger), events of one unit (book_writer.py).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,15 +103,18 @@ def write_event(scope: Scope, event: Event) -> tuple[int, ...]:
     ids = tuple(
         first_id if place == event.first else new_id() for place in range(len(event.entries))
     )
+    seen: Counter[str] = Counter()
     for place, entry in enumerate(event.entries):
         is_first = place == event.first
+        part = "" if is_first else f"{PART}{entry.draft.kind}{PART}{entry.draft.account.unit}"
+        seen[part] += 1
         _add_operation(
             scope,
             ids[place],
             entry,
             event.heading,
             sale_id=sale_id,
-            part="" if is_first else f"{PART}{entry.draft.kind}{PART}{entry.draft.account.unit}",
+            part=part if seen[part] == 1 else f"{part}{PART}{seen[part]}",
             part_of=None if is_first else first_id,
         )
         _move(scope, ids[place], entry)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import and_, exists
 
 from common.errors import NotFound
 from common.i18n import gettext as _
@@ -54,6 +54,13 @@ class Refunds:
         Raises:
             NotFound: there is no such operation, or no sale behind it.
         """
+        found = self.maybe_sale_of(operation_id)
+        if found is None:
+            raise NotFound(_("There is no such sale here."))
+        return found
+
+    def maybe_sale_of(self, operation_id: int) -> SaleHead | None:
+        """The sale that an operation earned from; None behind a visit."""
         query = (
             self._scope.select(sale, *columns(sale, SaleHead))
             .join(
@@ -64,31 +71,29 @@ class Refunds:
             )
             .where(operation.c.id == operation_id, operation.c.kind == "earn")
         )
-        found = maybe_record(SaleHead, self._scope.execute(query).one_or_none())
-        if found is None:
-            raise NotFound(_("There is no such sale here."))
-        return found
+        return maybe_record(SaleHead, self._scope.execute(query).one_or_none())
 
     def of_sale(self, sale_id: int) -> list[StoredRefund]:
-        """Everything that came back of a sale, the oldest first."""
-        query = self._scope.select(refund, *columns(refund, StoredRefund))
-        rows = self._scope.execute(query.where(refund.c.sale_id == sale_id).order_by(refund.c.id))
-        return [record_of(StoredRefund, row) for row in rows]
+        """Everything that came back of a sale and stands, the oldest first."""
+        return self._all(refund.c.sale_id == sale_id, ~_undone())
 
-    def of_operation(self, operation_id: int) -> list[StoredRefund]:
-        """Everything that came back of the sale an operation earned from."""
-        query = (
-            self._scope.select(refund, *columns(refund, StoredRefund))
-            .join(
-                operation,
-                and_(
-                    operation.c.merchant_id == refund.c.merchant_id,
-                    operation.c.sale_id == refund.c.sale_id,
-                ),
-            )
-            .where(operation.c.id == operation_id)
-        )
-        rows = self._scope.execute(query.order_by(refund.c.id))
+    def undone_of_sale(self, sale_id: int) -> list[StoredRefund]:
+        """The refunds of a sale that were undone, the oldest first."""
+        return self._all(refund.c.sale_id == sale_id, _undone())
+
+    def of_event(self, operation_ids: Sequence[int]) -> list[StoredRefund]:
+        """The refunds that operations of one event made, the oldest first."""
+        return self._all(refund.c.operation_id.in_(operation_ids))
+
+    def worth_of(self, operation_id: int) -> tuple[int | None, int | None]:
+        """What a redemption was worth to the member and cost the shop, where it was said."""
+        query = self._scope.select(operation, operation.c.value_minor, operation.c.cost_minor)
+        row = self._scope.execute(query.where(operation.c.id == operation_id)).one()
+        return row[0], row[1]
+
+    def _all(self, *conditions: Any) -> list[StoredRefund]:
+        query = self._scope.select(refund, *columns(refund, StoredRefund))
+        rows = self._scope.execute(query.where(*conditions).order_by(refund.c.id))
         return [record_of(StoredRefund, row) for row in rows]
 
     def by_operation(self, operation_id: int) -> StoredRefund | None:
@@ -125,3 +130,11 @@ class Refunds:
             )
         )
         return refund_id
+
+
+def _undone() -> Any:
+    later = operation.alias("later")
+    return exists().where(
+        later.c.merchant_id == refund.c.merchant_id,
+        later.c.reverses_id == refund.c.operation_id,
+    )

@@ -90,9 +90,8 @@ where merchant_id = ? and member_id = ? and kept_by_id is null and withdrawn_at 
   and (expires_at is null or expires_at > ?) order by id
 """
 PROMISES_OF: Final = """
-select id, rule from promise
-where merchant_id = ? and member_id = ? and made_by_id = ? and kept_by_id is null
-  and withdrawn_at is null
+select id, rule, kept_by_id from promise
+where merchant_id = ? and member_id = ? and made_by_id = ? and withdrawn_at is null order by id
 """
 ADD_PROMISE: Final = """
 insert into promise
@@ -187,6 +186,16 @@ select coalesce(sum(x.amount), 0) from lot l
     and o.kind = 'expire'
 where l.merchant_id = ? and l.operation_id = ?
 """
-REOPEN_PROMISES: Final = """
-update promise set kept_by_id = null where merchant_id = ? and kept_by_id = ?
+PROMISES_KEPT: Final = """
+select id from promise where merchant_id = ? and kept_by_id = ? order by id
+"""
+PROMISE_KEEPERS: Final = """
+select id, kept_by_id from promise
+where merchant_id = ? and member_id = ? and kept_by_id is not null order by id
+"""
+REOPEN_PROMISE: Final = """
+update promise set kept_by_id = null where merchant_id = ? and id = ?
+"""
+PROLONG_PROMISE: Final = """
+update promise set expires_at = ? where merchant_id = ? and id = ? and expires_at < ?
 """

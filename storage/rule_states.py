@@ -1,7 +1,8 @@
-"""What the rules of a programme look at and leave behind: accounts, lots, promises, progress, sums.
+"""What the rules of a programme look at and leave behind: accounts, lots, progress, sums.
 
 Read and written under the lock of the member's first account (books.standing), so that two tills
-never rate the same state. Not done here: the rules themselves (ledger), operations (entries.py).
+never rate the same state. Not done here: the rules themselves (ledger), operations (entries.py),
+promises (promises.py).
 
 Rule: days are days of the shop's own calendar; the caller works them out.
 """
@@ -15,11 +16,11 @@ from typing import Any, Final
 
 from sqlalchemy import and_
 
-from common.clock import from_micros, to_micros
+from common.clock import to_micros
 from common.ids import new_id
 from ledger.accounts import PROGRAMME_KINDS, Account, AccountKind
 from ledger.lots import Lot
-from ledger.member_state import Pause, Progress, Promise
+from ledger.member_state import Pause, Progress
 from storage import book_statements as books
 from storage import rule_statements as sql
 from storage.book_rows import moment
@@ -32,7 +33,6 @@ from storage.rule_records import (
     day_of,
     micros,
     progress_of,
-    promise_of,
 )
 from storage.scope import Scope
 from storage.tables import account, pause, programme, welcome
@@ -263,66 +263,7 @@ class RuleStates:
             )
         )
 
-    # --- promises and progress ----------------------------------------------------------------
-
-    def promises(self, member_id: int, *, now: datetime) -> tuple[Promise, ...]:
-        """What was promised and is open."""
-        rows = self._run(sql.PROMISES, member_id, to_micros(now))
-        return tuple(
-            promise_of(
-                json.loads(row[2]),
-                promise_id=row[0],
-                rule=row[1],
-                granted_at=from_micros(row[3]),
-                expires_at=moment(row[4]),
-            )
-            for row in rows
-        )
-
-    def add_promises(
-        self, member_id: int, promised: Sequence[Promise], *, made_by: int | None
-    ) -> None:
-        """Keep what an operation, or joining, promised."""
-        merchant = self._scope.merchant
-        for one in promised:
-            document = {
-                "kind": str(one.kind),
-                "amount": one.amount,
-                "unit": one.unit,
-                "min_sale_minor": one.min_sale_minor,
-                "terms_version": one.terms_version,
-                "welcome": one.welcome,
-            }
-            row = (
-                merchant,
-                new_id(),
-                member_id,
-                one.rule,
-                _JSON.encode(document),
-                to_micros(one.granted_at),
-                micros(one.expires_at),
-                made_by,
-            )
-            self._scope.run_sql(sql.ADD_PROMISE, row)
-
-    def keep_promises(
-        self, member_id: int, promise_ids: Iterable[int], *, kept_by: int | None
-    ) -> None:
-        """Note who kept promises, or with None that they are open again."""
-        for promise_id in promise_ids:
-            values = (kept_by, self._scope.merchant, member_id, promise_id)
-            self._scope.run_sql(sql.KEEP_PROMISE, values)
-
-    def withdraw_promises(self, member_id: int, rules: Iterable[str], *, made_by: int) -> None:
-        """Take open promises of an operation back."""
-        wanted = set(rules)
-        if not wanted:
-            return
-        now = to_micros(self._scope.clock.now())
-        for promise_id, rule in self._run(sql.PROMISES_OF, member_id, made_by).fetchall():
-            if rule in wanted:
-                values = (now, self._scope.merchant, member_id, promise_id)
-                self._scope.run_sql(sql.WITHDRAW_PROMISE, values)
+    # --- progress -----------------------------------------------------------------------------
 
     def progress(self, member_id: int) -> dict[str, Progress]:
         """How far the member is, by rule."""
@@ -354,10 +295,6 @@ class RuleStates:
     def expired_of(self, operation_id: int) -> int:
         """How much ran out of the lots an operation made."""
         return int(self._run(sql.EXPIRED_OF, operation_id).fetchone()[0])
-
-    def reopen_promises(self, operation_id: int) -> None:
-        """Let promises be open again that an operation kept."""
-        self._run(sql.REOPEN_PROMISES, operation_id)
 
     def parts(self, operation_id: int) -> list[int]:
         """The operations of the event that an operation began, itself among them."""

@@ -219,8 +219,10 @@ LEDGER_RULES: Final[dict[str, tuple[str, str]]] = {
     "refund.amount": (
         "more came back of a sale than it was",
         """select s.merchant_id, s.id, s.gross_minor, r.total from sale s
-        join (select merchant_id, sale_id, sum(amount_minor) as total from refund
-            group by merchant_id, sale_id) r on r.merchant_id = s.merchant_id and r.sale_id = s.id
+        join (select f.merchant_id, f.sale_id, sum(f.amount_minor) as total from refund f
+            where not exists (select 1 from operation v
+                where v.merchant_id = f.merchant_id and v.reverses_id = f.operation_id)
+            group by f.merchant_id, f.sale_id) r on r.merchant_id = s.merchant_id and r.sale_id = s.id
         where r.total > s.gross_minor""",
     ),
     "transfer.unit": (

@@ -155,9 +155,7 @@ class Book:
             self.holdings[one.unit] = replace(
                 holding, carry=holding.carry + one.carry_change, debt=holding.debt + one.owed
             )
-        for code, less in plan.acted_less.items():
-            progress = self.progress[code]
-            self.progress[code] = replace(progress, count=max(0, progress.count - less))
+        self.progress.update(plan.progress)
         self._post(plan.moves())
         return plan
 

@@ -49,7 +49,6 @@ class Rated:
     units: dict[str, int] = field(default_factory=dict)
     carry: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    acted: dict[str, int] = field(default_factory=dict)
     counted: int = 0
 
 
@@ -72,7 +71,7 @@ class SlowSale:
     given: Rated
     standing: dict[str, int]
     carry_change: dict[str, int]
-    acted: dict[str, int]
+    counts: dict[str, int]
     paid_back: int = 0
     lines_back: list[Line] = field(default_factory=list)
 
@@ -120,7 +119,7 @@ class SlowCard:
                 given=rated,
                 standing=dict(rated.units),
                 carry_change={u: c - snapshot.carry.get(u, 0) for u, c in rated.carry.items()},
-                acted=dict(rated.acted),
+                counts=dict(rated.counts),
             )
         )
         for unit, units in rated.units.items():
@@ -162,10 +161,10 @@ class SlowCard:
             moved = change - sale.carry_change.get(unit, 0)
             self.carry[unit] = self.carry.get(unit, 0) + moved
             sale.carry_change[unit] = change
-        for code, acted in sale.acted.items():
-            less = acted - rated.acted.get(code, 0)
-            self.counts[code] = max(0, self.counts.get(code, 0) - less)
-        sale.acted = dict(rated.acted)
+        for code, reached in sale.counts.items():
+            rest_count = rated.counts.get(code, sale.snapshot.counts.get(code, 0))
+            self.counts[code] = max(0, self.counts.get(code, 0) - reached + rest_count)
+            sale.counts[code] = rest_count
 
     def _takes(self, unit: str, units: int, number: int, now: datetime) -> None:
         sale = self.sales[number]
@@ -322,7 +321,6 @@ class SlowCard:
                 if count == rule.levels[0].goal:
                     count, units = 0, units + rule.levels[0].grant.amount
                 rated.counts[rule.code] = count
-                rated.acted[rule.code] = 1
         return units
 
     def _capped(self, unit: str, units: int, snapshot: Snapshot) -> int:

@@ -203,7 +203,7 @@ def test_a_promised_discount_is_used_once(
     shop = a_rule_shop(database, clock, terms_of(EURO, bonus))
     buy(ctx, shop, 1000)
     with open_work(database, CAFE.id, clock=clock, writing=False) as work:
-        (promise,) = work.rules.promises(shop.member, now=clock.now())
+        (promise,) = work.promises.open(shop.member, now=clock.now())
 
     def use(key: str) -> OperationResult:
         return use_promise(

@@ -8,14 +8,22 @@ import pytest
 
 from common.actor import SYSTEM
 from common.clock import ManualClock
-from common.errors import AlreadyReversed, IdempotencyMismatch, InvalidInput, NotFound
+from common.errors import (
+    AlreadyReversed,
+    AlreadySpent,
+    IdempotencyMismatch,
+    InvalidInput,
+    NotFound,
+)
 from common.ids import new_id
 from ledger.programme_terms import SpentReward
 from loyalty.context import Loyalty
 from loyalty.refund import RefundRequest, RefundResult, refund, refundable
 from loyalty.reverse_by_rules import AlreadyRefunded
 from loyalty.sold import SaleItem
+from loyalty.undo_refund import LaterRefund
 from storage.engine import Database
+from storage.unit_of_work import open_work
 from storage.verify import verify
 from tests.support.builders import CAFE
 from tests.support.counter import Shop, a_shop, count, do_earn, do_redeem, do_reverse
@@ -166,3 +174,173 @@ def test_a_sale_of_the_time_of_one_rate_is_refunded_by_that_rate(
     assert balances(ctx, shop) == {"points": 7}
     assert do_earn(ctx, shop, 50).balance == 8
     assert verify(database) == []
+
+
+def standing(ctx: Loyalty, shop: Shop) -> dict[str, Any]:
+    """Everything of the member that an undone refund must leave as it was."""
+    with open_work(ctx.database, shop.merchant_id, clock=ctx.clock, writing=False) as work:
+        sums = work.rules.sums(shop.member)
+        accounts = work.rules.accounts(shop.member, shop.programme_id)
+        return {
+            "held": {
+                unit: (one.account.balance, one.account.carry, one.debt)
+                for unit, one in accounts.items()
+            },
+            "progress": work.rules.progress(shop.member),
+            "promises": work.promises.open(shop.member, now=ctx.clock.now()),
+            "sums": (sums.purchases, sums.net_minor, sums.tier),
+            "days": [row for row in work.rules.history(shop.member, "") if any(row[1:])],
+        }
+
+
+CHALLENGE = {
+    "kind": "challenge",
+    "code": "two",
+    "repeat": True,
+    "levels": [{"goal": 2, "grant": {"kind": "units", "unit": "points", "amount": 7}}],
+}
+NEXT = {
+    "kind": "bonus",
+    "code": "comeback",
+    "floor": {"minor": 500},
+    "grant": {"kind": "add_next", "unit": "points", "amount": 20, "days": 30},
+}
+TIERS = {
+    "basis": "spend",
+    "window": "days",
+    "days": 365,
+    "levels": [{"code": "silver", "name": "Silver", "threshold": 2000}],
+}
+
+
+@pytest.mark.parametrize("amount", [1050, 300])
+def test_an_undone_refund_leaves_everything_as_it_was(
+    ctx: Loyalty, database: Database, clock: ManualClock, amount: int
+) -> None:
+    shop = a_rule_shop(database, clock, terms_of(EURO, CHALLENGE, NEXT, tiers=TIERS))
+    buy(ctx, shop, 1150)
+    sale = buy(ctx, shop, 1050)
+    before = standing(ctx, shop)
+    refunded = back(ctx, sale.operation_id, amount)
+    assert standing(ctx, shop) != before
+
+    undone = do_reverse(ctx, shop, refunded.operation_id or 0)
+
+    assert "The refund was undone" in undone.sentences
+    assert standing(ctx, shop) == before
+    with pytest.raises(AlreadyReversed):
+        do_reverse(ctx, shop, refunded.operation_id or 0)
+    assert back(ctx, sale.operation_id, 1050).whole
+    assert verify(database) == []
+    assert broken_rules(database) == []
+
+
+def test_only_the_last_refund_of_a_sale_is_undone(
+    ctx: Loyalty, database: Database, shop: Shop
+) -> None:
+    sale = buy(ctx, shop, 1000)
+    first, second = (back(ctx, sale.operation_id, amount) for amount in (300, 200))
+
+    with pytest.raises(LaterRefund):
+        do_reverse(ctx, shop, first.operation_id or 0)
+    do_reverse(ctx, shop, second.operation_id or 0)
+    do_reverse(ctx, shop, first.operation_id or 0)
+
+    assert balances(ctx, shop) == {"points": 10}
+    assert refundable(ctx, CAFE.id, sale.operation_id).refunded_minor == 0
+    do_reverse(ctx, shop, sale.operation_id)
+    assert balances(ctx, shop) == {"points": 0}
+    assert verify(database) == []
+
+
+@pytest.mark.parametrize(("paid_since", "left"), [(0, {"points": 2}), (1500, {"points": 17})])
+def test_what_was_owed_is_owed_no_longer_or_comes_back(
+    ctx: Loyalty, database: Database, shop: Shop, paid_since: int, left: dict[str, int]
+) -> None:
+    sale = buy(ctx, shop, 1200)
+    do_redeem(ctx, shop)
+    refunded = back(ctx, sale.operation_id, 1200)
+    if paid_since:
+        buy(ctx, shop, paid_since)
+
+    do_reverse(ctx, shop, refunded.operation_id or 0)
+
+    assert balances(ctx, shop) == left
+    assert verify(database) == []
+    assert broken_rules(database) == []
+
+
+def test_two_rewards_of_a_sale_come_back_and_are_spent_again(
+    ctx: Loyalty, database: Database, shop: Shop
+) -> None:
+    buy(ctx, shop, 2500)
+    rewards = [do_redeem(ctx, shop).operation_id for _number in range(2)]
+    sale = buy(ctx, shop, 300, redemptions=tuple(rewards))
+
+    done = back(ctx, sale.operation_id, 300, choice=SpentReward.RESTORE)
+    assert balances(ctx, shop) == {"points": 25}
+    do_reverse(ctx, shop, done.operation_id or 0)
+
+    assert balances(ctx, shop) == {"points": 8}
+    again = back(ctx, sale.operation_id, 300, choice=SpentReward.RESTORE)
+    assert balances(ctx, shop) == {"points": 25}
+    do_redeem(ctx, shop)
+    do_redeem(ctx, shop)
+    with pytest.raises(AlreadySpent):
+        do_reverse(ctx, shop, again.operation_id or 0)
+    assert balances(ctx, shop) == {"points": 5}
+    assert verify(database) == []
+    assert broken_rules(database) == []
+
+
+def test_a_promised_bonus_falls_with_the_sale_that_promised_it_wherever_it_was_used(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_rule_shop(database, clock, terms_of(EURO, NEXT))
+    first = buy(ctx, shop, 1000)
+    second = buy(ctx, shop, 400)
+    assert balances(ctx, shop) == {"points": 34}
+    before = standing(ctx, shop)
+
+    refunded = back(ctx, first.operation_id, 1000)
+
+    assert balances(ctx, shop) == {"points": 4}
+    assert any("later purchase" in text for text in refunded.sentences)
+    do_reverse(ctx, shop, refunded.operation_id or 0)
+    assert standing(ctx, shop) == before
+    back(ctx, first.operation_id, 1000)
+    back(ctx, second.operation_id, 400)
+    assert balances(ctx, shop) == {"points": 0}
+    assert verify(database) == []
+    assert broken_rules(database) == []
+
+
+def test_a_promise_that_a_refunded_sale_used_can_be_used_again(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_rule_shop(database, clock, terms_of(EURO, NEXT))
+    buy(ctx, shop, 1000)
+    second = buy(ctx, shop, 400)
+    clock.advance(days=40)
+
+    back(ctx, second.operation_id, 400)
+    third = buy(ctx, shop, 400)
+
+    assert third.units == 24
+    assert verify(database) == []
+
+
+def test_a_bonus_that_came_back_and_is_used_keeps_the_refund(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_rule_shop(database, clock, terms_of(EURO, NEXT))
+    buy(ctx, shop, 1000)
+    second = buy(ctx, shop, 400)
+    refunded = back(ctx, second.operation_id, 400)
+    third = buy(ctx, shop, 400)
+
+    with pytest.raises(AlreadySpent) as caught:
+        do_reverse(ctx, shop, refunded.operation_id or 0)
+
+    assert caught.value.spent_by == (third.operation_id,)
+    assert balances(ctx, shop) == {"points": 34}

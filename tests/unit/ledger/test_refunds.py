@@ -245,7 +245,7 @@ def test_an_action_of_a_challenge_is_taken_off_once() -> None:
 
     plans = [card.gives_back(0, money(minor), NOON) for minor in (400, 200, 400)]
 
-    assert [dict(plan.acted_less) for plan in plans] == [{}, {"dare": 1}, {}]
+    assert [list(plan.progress) for plan in plans] == [[], ["dare"], []]
     assert card.progress["dare"].count == 0
 
 
@@ -258,7 +258,7 @@ def test_the_whole_takes_the_action_of_a_challenge_too() -> None:
     card = book(SPEND, dare)
     card.buys(sale(1000), NOON)
 
-    assert dict(card.gives_back(0, money(1000), NOON).acted_less) == {"dare": 1}
+    assert card.gives_back(0, money(1000), NOON).progress["dare"].count == 0
 
 
 def test_a_refund_that_moves_no_unit_says_what_still_counts() -> None:
@@ -440,3 +440,104 @@ def test_many_refunds_in_any_order_end_like_one(
     assert len(set(ends)) == 1
     if left == 0:
         assert ends[0] == (0, 0)
+
+
+def five(**rule: Any) -> dict[str, Any]:
+    level = {"goal": 5, "grant": {"kind": "units", "unit": "points", "amount": 9}}
+    return {"kind": "challenge", "code": "five", "levels": [level], **rule}
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_a_level_that_the_refunded_sale_reached_is_taken_back_and_can_be_reached_again(
+    repeat: bool,
+) -> None:
+    card = book(SPEND, five(repeat=repeat))
+    for _number in range(5):
+        card.buys(sale(1000), NOON)
+
+    plan = card.gives_back(4, money(1000), NOON)
+
+    assert took(plan) == (10, 10, 0, 0)
+    assert (card.progress["five"].count, card.progress["five"].given) == (4, 0)
+    again = card.buys(sale(1000), NOON).credit("points")
+    assert again is not None
+    assert again.units == 10
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_a_level_that_later_purchases_still_reach_is_given_with_the_next(repeat: bool) -> None:
+    card = book(SPEND, five(repeat=repeat))
+    for _number in range(6):
+        card.buys(sale(1000), NOON)
+
+    card.gives_back(4, money(1000), NOON)
+
+    again = card.buys(sale(1000), NOON).credit("points")
+    assert again is not None
+    assert again.units == 10
+
+
+def test_a_level_that_another_sale_reached_stays_and_is_not_given_twice() -> None:
+    card = book(SPEND, five())
+    for _number in range(5):
+        card.buys(sale(1000), NOON)
+
+    assert took(card.gives_back(1, money(1000), NOON)) == (1, 1, 0, 0)
+    again = card.buys(sale(1000), NOON).credit("points")
+    assert again is not None
+    assert again.units == 1
+
+
+def test_a_refund_after_the_window_leaves_the_new_window_alone() -> None:
+    card = book(SPEND, five(span="month"))
+    card.buys(sale(1000), NOON)
+    later = NOON + timedelta(days=40)
+    card.buys(sale(1000, at=later), later)
+
+    card.gives_back(0, money(1000), later)
+
+    assert card.progress["five"].count == 1
+
+
+def test_a_streak_goes_on_when_another_purchase_of_the_week_follows_a_refund() -> None:
+    streak = five(streak=True, span="week")
+    card = book(SPEND, streak)
+    for week in range(3):
+        at = NOON + timedelta(days=7 * week)
+        card.buys(sale(1000, at=at), at)
+
+    card.gives_back(2, money(1000), at)
+    assert card.progress["five"].count == 2
+    card.buys(sale(1000, at=at), at)
+
+    assert card.progress["five"].count == 3
+
+
+def test_a_bonus_once_can_be_had_again_when_its_sale_came_back() -> None:
+    grant = {"kind": "units", "unit": "points", "amount": 10}
+    card = book(SPEND, {"kind": "bonus", "code": "first", "once": True, "grant": grant})
+    card.buys(sale(1000), NOON)
+
+    assert took(card.gives_back(0, money(1000), NOON)) == (11, 11, 0, 0)
+    again = card.buys(sale(1000), NOON).credit("points")
+    assert again is not None
+    assert again.units == 11
+
+
+def test_what_a_set_counted_comes_off_with_its_sale() -> None:
+    units = [
+        {"code": "points", "kind": "points"},
+        {"code": "cake", "kind": "stamps"},
+        {"code": "tea", "kind": "stamps"},
+    ]
+    taps = [{"kind": "item", "code": f"by_{code}", "unit": code} for code in ("cake", "tea")]
+    grant = {"kind": "units", "unit": "points", "amount": 7}
+    parts = [{"unit": "cake", "need": 1}, {"unit": "tea", "need": 1}]
+    rule = {"kind": "set", "code": "all", "parts": parts, "grant": grant}
+    card = book(*taps, rule, units=units)
+    card.buys(visit(taps={"cake": 1}), NOON)
+    card.gives_back(0, Refund(), NOON)
+
+    card.buys(visit(taps={"tea": 1}), NOON)
+
+    assert card.progress["all"].parts == {"cake": 0, "tea": 1}

@@ -42,11 +42,15 @@ _IN_LINE: Final = re.compile(r"\bpass\.[A-Za-z0-9.-]{1,150}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCard:
-    """A card whose token was shown. `settled` says that no change waits for its stamp."""
+    """A card whose token was shown. `settled` says that no change waits for its stamp.
+
+    `certificate_id` is the certificate that would sign it now, where that is known.
+    """
 
     merchant_id: int
     card: WalletPass
     pass_type_id: int
+    certificate_id: int | None = None
 
     @property
     def settled(self) -> bool:
@@ -81,7 +85,10 @@ def authenticate(
     if not genuine or asked is None or asked.card.pass_type_id is None:
         raise NotSignedIn
     return KnownCard(
-        merchant_id=asked.merchant_id, card=asked.card, pass_type_id=asked.card.pass_type_id
+        merchant_id=asked.merchant_id,
+        card=asked.card,
+        pass_type_id=asked.card.pass_type_id,
+        certificate_id=asked.certificate_id,
     )
 
 

@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from loyalty.context import Loyalty
 from web import assets, errors, ids, languages, security, wallet_card, wording
+from web.form_session import FormSessions
 from web.services import EXTENSION, WebServices, WebSettings
 
 __all__ = ["WebSettings", "create_app"]
@@ -50,6 +51,7 @@ def create_app(loyalty: Loyalty, settings: WebSettings) -> Flask:
     """
     app = Flask("regulars", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     app.extensions[EXTENSION] = WebServices(loyalty=loyalty, settings=settings)
+    app.session_interface = FormSessions()
     _configure(app, settings)
     security.install(app)
     languages.install(app)

@@ -22,7 +22,7 @@ from common.clock import to_micros
 from common.errors import InvalidInput, LimitReached, NotFound, WalletError
 from loyalty import devices
 from loyalty.kept_addresses import is_kept_address
-from loyalty.read_pass import apple_pass
+from loyalty.read_pass import apple_pass_of
 from passes.bundle import MIME_TYPE
 from web.services import services
 
@@ -70,7 +70,7 @@ def send_pass(pass_type: str, serial: str) -> Response:
         answer = _bare(304)
         answer.headers["Last-Modified"] = formatdate(known.card.last_modified_s, usegmt=True)
         return answer
-    signed = apple_pass(services().loyalty, known.merchant_id, known.card.id)
+    signed = apple_pass_of(services().loyalty, known)
     answer = Response(signed.data, mimetype=MIME_TYPE)
     answer.headers["Last-Modified"] = formatdate(signed.last_modified_s, usegmt=True)
     return answer

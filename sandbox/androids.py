@@ -38,6 +38,7 @@ class Androids:
         self._lock = threading.RLock()
         self._phones = {key: Android(**each) for key, each in store.all("android").items()}
         wallet.on_notice = self._show_notice
+        wallet.on_link = self._show_linked
 
     def all(self) -> list[Android]:
         with self._lock:
@@ -73,6 +74,7 @@ class Androids:
             self._save(phone)
         self._events.add("card.saved", phone=phone_id, resource=object_id)
         self._call_back("save", kind, object_id)
+        self._show_linked(kind, object_id)
 
     def remove_card(self, phone_id: str, card: str) -> None:
         phone = self.get(phone_id)
@@ -102,6 +104,18 @@ class Androids:
     def as_json(self, phone: Android) -> Document:
         with self._lock:
             return asdict(phone) | {"cards": [self.card(card) for card in phone.cards]}
+
+    def _show_linked(self, kind: Kind, object_id: str) -> None:
+        """Put the passes that a card names beside it; nothing takes them off again but their owner."""
+        passes = self._wallet.links(kind, object_id)
+        if not passes:
+            return
+        card = f"{kind.path}/{object_id}"
+        with self._lock:
+            holders = [phone.id for phone in self._phones.values() if card in phone.cards]
+        for phone in holders:
+            for linked_kind, key in passes:
+                self.save_card(phone, linked_kind, key)
 
     def _call_back(self, event: str, kind: Kind, object_id: str) -> None:
         shown = self._wallet.find(kind, object_id) or {}

@@ -33,14 +33,16 @@ def google_view(card: str, shown: View) -> View:
         "id": shown.get("id", ""),
         "state": shown.get("state", "ACTIVE"),
         "issuer": of_class.get("issuerName", ""),
-        "program": of_class.get("programName") or of_class.get("title", ""),
+        "program": next((str(of_class[name]) for name in ("programName", "title", "merchantName")
+                         if of_class.get(name)), ""),
         "background": background,
         "ink": "dark" if _is_light(background) else "light",
         "points": [p for name in ("loyaltyPoints", "secondaryLoyaltyPoints")
-                   if (p := _points(shown.get(name)))],
+                   if (p := _points(shown.get(name)))] + _gift(shown),
         "account": [{"label": label, "value": shown[name]} for name, label in (
             ("accountName", of_class.get("accountNameLabel", "Name")),
-            ("accountId", of_class.get("accountIdLabel", "Number"))) if shown.get(name)],
+            ("accountId", of_class.get("accountIdLabel", "Number")),
+            ("cardNumber", of_class.get("cardNumberLabel", "Card number"))) if shown.get(name)],
         "barcode": _barcode(shown.get("barcode") or shown.get("rotatingBarcode")),
         "pictures": {
             slot: f"/google/pictures/{quote(card)}/{slot}?v={quote(uri[-24:], safe='')}"
@@ -102,6 +104,12 @@ def _points(points: View | None) -> View | None:
         micros = int(value.get("micros") or 0)
         value = f"{micros / 1_000_000:,.2f} {value.get('currencyCode', '')}".strip()
     return {"label": (points or {}).get("label", "Points"), "value": str(value)}
+
+
+def _gift(shown: View) -> list[View]:
+    """The money on a gift card."""
+    value = _points({"label": "Balance", "balance": {"money": shown.get("balance")}})
+    return [value] if value else []
 
 
 def _barcode(barcode: View | None) -> View | None:

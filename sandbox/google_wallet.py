@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox.clock import SandboxClock
 from sandbox.events import EventLog
+from sandbox.google_links import check_links, linked
 from sandbox.google_oauth import Account
 from sandbox.google_rules import (
     KINDS,
@@ -39,6 +40,7 @@ PAGE_MAX = 1000
 REFERENCE = "classReference"
 
 Notice = Callable[[Kind, str, str], None]
+Link = Callable[[Kind, str], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class GoogleWallet:
         }
         # Called as (kind of the object, its id, text) for every holder's phone to show.
         self.on_notice: Notice = lambda _kind, _object_id, _text: None
+        # Called as (kind of the object, its id) when it may name other passes than before.
+        self.on_link: Link = lambda _kind, _object_id: None
 
     # The REST methods.
 
@@ -163,6 +167,12 @@ class GoogleWallet:
         with self._lock:
             return self.shown(kind, key) if key in self._records[kind.path] else None
 
+    def links(self, kind: Kind, key: str) -> tuple[tuple[Kind, str], ...]:
+        """The passes that stand beside this one on its phones."""
+        with self._lock:
+            record = self._records[kind.path].get(key)
+            return () if record is None else tuple(linked(record.resource, self._records))
+
     def revision(self, kind: Kind, key: str) -> int:
         record = self._records[kind.path].get(key)
         return 0 if record is None else record.revision
@@ -194,6 +204,7 @@ class GoogleWallet:
             resource["reviewStatus"] = review(resource, None)
         check_whole(kind, resource)
         self._check_class(kind, resource)
+        check_links(kind, resource, self._records)
         record = Record(resource=resource)
         self._records[kind.path][key] = record
         self._store.put(f"google:{kind.path}", key, record.as_json())
@@ -216,13 +227,16 @@ class GoogleWallet:
                 fresh["reviewStatus"] = review(sent, old)
             check_whole(kind, fresh)
             self._check_class(kind, fresh)
+            check_links(kind, fresh, self._records)
             self._keep(kind, key, record, fresh)
             notified = loud and notifies(kind, old, fresh) and self._may_notify(record)
             if notified:
                 self._notify(kind, key, record, "Your card was updated")
             self._events.add(f"google.changed.{kind.path}", resource=key, values=_values(fresh),
                              notified=notified, holders=record.holders)  # fmt: skip
-            return self.shown(kind, key)
+            answer = self.shown(kind, key)
+        self.on_link(kind, key)
+        return answer
 
     def _incoming(self, kind: Kind, document: Any) -> Document:
         checked = check_shape(kind, document)

@@ -72,6 +72,7 @@ class TillSession:
     merchant_name: str
     currency: str
     sale_max_minor: int
+    refund_max_minor: int
     language: str
     time_zone: str
     sandbox: bool
@@ -147,7 +148,7 @@ def enter_pin(ctx: Loyalty, token: str, pin: str) -> TillSession:
 
 
 def approve_by_manager(ctx: Loyalty, till: TillSession, pin: str, *, member_id: int) -> Actor:
-    """A manager's PIN for one redemption without the card; who approved is audited.
+    """A manager's PIN for one act that staff may not do alone; who approved is audited.
 
     Returns:
         The manager as the actor at this till.
@@ -268,6 +269,7 @@ def _described(work: UnitOfWork, session: Session) -> TillSession:
         merchant_name=merchant.name,
         currency=merchant.currency,
         sale_max_minor=merchant.sale_max_minor,
+        refund_max_minor=merchant.staff_refund_max_minor,
         language=merchant.language,
         time_zone=location.time_zone,
         sandbox=merchant.sandbox,

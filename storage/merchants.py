@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Select, delete, or_, select, update
 
 from common.errors import Conflict, NotFound
+from common.money import decimals
 from storage.records import maybe_record, record_of, values_of
 from storage.scope import Scope
 from storage.tables import merchant, person, role
+
+REFUND_MAX_WHOLE: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,15 @@ class Merchant:
     google_account_id: int | None = None
     privacy_url: str = ""
     created_at: datetime
+    refund_max_minor: int | None = None
+
+    @property
+    def staff_refund_max_minor(self) -> int:
+        """What staff take back of one sale without a manager."""
+        if self.refund_max_minor is not None:
+            return self.refund_max_minor
+        whole: int = REFUND_MAX_WHOLE * 10 ** decimals(self.currency)
+        return whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +105,16 @@ class Merchants:
         """Set the scope's merchant `active` or `suspended`."""
         self._set(status=status)
 
-    def set_facts(self, *, name: str, privacy_url: str, sale_max_minor: int) -> None:
+    def set_facts(
+        self, *, name: str, privacy_url: str, sale_max_minor: int, refund_max_minor: int
+    ) -> None:
         """Store what the owner may change of the scope's merchant."""
-        self._set(name=name, privacy_url=privacy_url, sale_max_minor=sale_max_minor)
+        self._set(
+            name=name,
+            privacy_url=privacy_url,
+            sale_max_minor=sale_max_minor,
+            refund_max_minor=refund_max_minor,
+        )
 
     def set_google_account(self, account_id: int | None) -> None:
         """Say which Google account speaks for the scope's merchant."""

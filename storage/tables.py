@@ -120,6 +120,8 @@ merchant = Table(
     Column("google_account_id", BigInteger),
     _required("privacy_url", Text),
     _time("created_at"),
+    # What staff take back of one sale without a manager; null for fifty of the currency.
+    Column("refund_max_minor", BigInteger),
     CheckConstraint("status in ('active', 'suspended')", name="status"),
 )
 

@@ -20,6 +20,7 @@ from loyalty.rule_card import rule_card
 from loyalty.starters import begin_from_starter
 from tests.support.console import an_owner
 from tests.support.house import (
+    MANAGER_PIN,
     PUBLIC_URL,
     STAFF_PIN,
     Browser,
@@ -270,3 +271,64 @@ def test_the_member_page_lets_a_pack_rest_and_locks_it(ctx, clock):
     scan(till, gym, member)
     assert "locked" in till.page
     assert "/till/attend" not in till.page
+
+
+def test_a_return_is_undone_by_whoever_booked_it_and_everything_is_as_before(ctx, boutique):
+    till, member, _app = at(boutique, ctx)
+    till.send("/till/earn", amount="30.00")
+    scan(till, boutique, member)
+    till.send("/till/return")
+    till.send("/till/return/book", back="10.00")
+    assert held(boutique, member, "points") == 20
+
+    till.send("/till/undo")
+
+    assert till.status == 200, said(till)
+    assert "The refund was undone" in said(till)
+    assert held(boutique, member, "points") == 30
+
+
+def test_above_the_shops_limit_a_return_wants_a_managers_pin(ctx, boutique):
+    till, member, app = at(boutique, ctx)
+    till.send("/till/earn", amount="80.00")
+    scan(till, boutique, member)
+    till.send("/till/return")
+    assert "above €50.00" in said(till)
+    till.send("/till/return/book", back="40.00")
+    assert till.status == 200, said(till)
+
+    # In pieces it is the same sale: the second piece is beyond the limit.
+    scan(till, boutique, member)
+    till.send("/till/return")
+    till.send("/till/return/book", back="20.00")
+    assert till.status == 422
+    assert "a manager types their PIN" in said(till)
+    till.send("/till/return/book", back="20.00", manager_pin="000000")
+    assert till.status == 422
+    assert held(boutique, member, "points") == 40
+    till.send("/till/return/book", back="20.00", manager_pin=MANAGER_PIN)
+
+    assert till.status == 200, said(till)
+    assert held(boutique, member, "points") == 20
+    assert "/till/undo" not in till.page
+
+    owner = an_owner(app, ctx, CAFE)
+    owner.get("/console/activity")
+    assert "Mia Manager" in owner.page or "Manager" in owner.page
+
+
+def test_the_owner_says_from_what_sum_a_manager_is_asked(ctx, boutique):
+    till, member, app = at(boutique, ctx)
+    owner = an_owner(app, ctx, CAFE)
+    owner.get("/console/shop")
+    owner.send("/console/shop", name="Corner", sale_max="250", refund_max="x")
+    assert owner.status == 422
+    owner.send("/console/shop", name="Corner", sale_max="250", refund_max="0")
+    till.send("/till/earn", amount="8.00")
+    scan(till, boutique, member)
+    till.send("/till/return")
+
+    till.send("/till/return/book", back="1.00")
+
+    assert till.status == 422
+    assert held(boutique, member, "points") == 8

@@ -1,4 +1,4 @@
-"""The shop's own facts: name, privacy page, the most one sale may be."""
+"""The shop's own facts: name, privacy page, limits of the till."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def shop() -> ResponseReturnValue:
         "name": merchant.name,
         "privacy_url": merchant.privacy_url,
         "sale_max": format_plain(merchant.sale_max_minor, merchant.currency),
+        "refund_max": format_plain(merchant.staff_refund_max_minor, merchant.currency),
     }
     return _form(shown(values))
 
@@ -39,6 +40,7 @@ def change_the_shop() -> ResponseReturnValue:
             name=text("name"),
             privacy_url=text("privacy_url"),
             sale_max=text("sale_max"),
+            refund_max=text("refund_max"),
             actor=who.actor(),
         )
     except InvalidInput as error:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from common.actor import Actor
 from common.errors import InvalidInput
 from common.i18n import gettext as _
-from common.money import format_plain, parse_amount
+from common.money import format_money, format_plain, parse_amount
 from ledger.programme_terms import SpentReward
 from loyalty.find_member import FoundMember
 from loyalty.refund import RefundableSale, RefundRequest, RefundResult, refund, refundable
 from loyalty.sold import SaleItem
-from loyalty.staff_session import TillSession
+from loyalty.staff_session import TillSession, approve_by_manager
 from loyalty.tokens import new_token
 from web.errors import answer, wants_json
-from web.forms import Form, refused, shown, text
+from web.forms import Form, refused, secret, shown, text
 from web.services import services
 from web.till.door import blueprint
 from web.till.handles import make_handle, open_handle
@@ -42,12 +43,13 @@ def refund_now() -> ResponseReturnValue:
     found = open_handle(till, request.form.get("card", ""))
     sale = _sale(till, found)
     try:
+        amount_minor = parse_amount(text("back"), sale.currency, field="back")
         wanted = RefundRequest(
             operation_id=sale.operation_id,
-            amount_minor=parse_amount(text("back"), sale.currency, field="back"),
+            amount_minor=amount_minor,
             lines=_lines(sale),
             choice=_choice(),
-            actor=till.actor(),
+            actor=_actor(till, sale, amount_minor),
             idempotency_key=sent_key(text("choice")),
             refund_ref=sent_key() or None,
         )
@@ -60,7 +62,27 @@ def refund_now() -> ResponseReturnValue:
         return _form(till, found, sale, Form(values=values, errors=errors), status=error.status)
     if result.asks:
         return _form(till, found, sale, shown({"back": text("back")}), asks=True)
-    return _done(till, found, result)
+    own = wanted.actor == till.actor() or till.is_manager
+    return _done(till, found, result, may_undo=own and not result.replayed)
+
+
+def _actor(till: TillSession, sale: RefundableSale, amount_minor: int) -> Actor:
+    """Who takes it back: above the shop's limit for one sale, a manager by their PIN."""
+    if not needs_manager(till, sale, amount_minor):
+        return till.actor()
+    pin = secret("manager_pin")
+    if not pin:
+        most = format_money(till.refund_max_minor, till.currency, language=till.language)
+        raise InvalidInput(
+            _("Above %(most)s a manager types their PIN.", most=most), field="manager_pin"
+        )
+    return approve_by_manager(services().loyalty, till, pin, member_id=sale.member_id)
+
+
+def needs_manager(till: TillSession, sale: RefundableSale, amount_minor: int) -> bool:
+    """Whether this much, with what came back before, is beyond what staff may do alone."""
+    back_minor = sale.refunded_minor + amount_minor
+    return not till.is_manager and back_minor > till.refund_max_minor
 
 
 def _sale(till: TillSession, found: FoundMember) -> RefundableSale:
@@ -122,12 +144,15 @@ def _form(
         form=form,
         asks=asks,
         handle=make_handle(till, found),
+        asks_pin=needs_manager(till, sale, sale.paid_minor - sale.refunded_minor),
         key=text("key") if asks else new_token(),
         returned={name: value for name, value in request.form.items() if name.startswith(LINE)},
     )
 
 
-def _done(till: TillSession, found: FoundMember, result: RefundResult) -> ResponseReturnValue:
+def _done(
+    till: TillSession, found: FoundMember, result: RefundResult, *, may_undo: bool
+) -> ResponseReturnValue:
     return fragment(
         till,
         "till/returned.html",
@@ -136,4 +161,6 @@ def _done(till: TillSession, found: FoundMember, result: RefundResult) -> Respon
         result=result,
         found=found,
         handle=make_handle(till, found),
+        key=new_token(),
+        may_undo=may_undo,
     )

@@ -5,6 +5,9 @@ Frozen once released, whatever storage.tables says later.
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -17,8 +20,10 @@ TABLES: tuple[str, ...] = ()
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """What staff may take back without a manager is the same everywhere until an owner says."""
+    op.add_column("merchant", sa.Column("refund_max_minor", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """The limit is forgotten."""
+    op.drop_column("merchant", "refund_max_minor")

@@ -15,10 +15,13 @@ from signing.keyring import Keyring, new_keyring
 from storage.engine import Database, DatabaseSettings
 from storage.migrate import upgrade
 from storage.unit_of_work import open_work
+from tests.support import quick
 from tests.support.builders import CAFE, GYM, START, Merchants, a_context
 from tests.support.database import PostgresqlTemplates, SqliteTemplates
 
 ENGINES = ("sqlite", "postgresql")
+
+quick.install()
 
 
 def fill(database: Database) -> None:

@@ -101,7 +101,7 @@ class PostgresqlTemplates:
     def _create(self, template: str) -> str:
         name = f"{self._prefix}_{next(self._numbers)}"
         self._admin(
-            sql.SQL("create database {} template {} owner {}").format(
+            sql.SQL("create database {} template {} owner {} strategy file_copy").format(
                 sql.Identifier(name), sql.Identifier(template), sql.Identifier(ROLE)
             )
         )

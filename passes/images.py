@@ -14,9 +14,10 @@ import io
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, cast
 
 from PIL import Image, ImageCms, ImageOps
@@ -45,6 +46,8 @@ _WIDE: Final = 2.0
 GOOGLE_MARGIN: Final = 0.15
 ICON_MARGIN: Final = 0.1
 PALETTE: Final = 256
+# Sets of default pictures kept, about 30 KB each.
+DRAWN_MAX: Final = 16
 
 _LOGOS: Final = {1: ImageName.LOGO_1X, 2: ImageName.LOGO_2X, 3: ImageName.LOGO_3X}
 _ICONS: Final = {1: ImageName.ICON_1X, 2: ImageName.ICON_2X, 3: ImageName.ICON_3X}
@@ -168,7 +171,12 @@ def render_strip(
 def default_images(design: Design) -> dict[ImageName, Rendered]:
     """Icon, logo and Google's logo drawn from the programme's first letter and its colours."""
     letter = first_letter(design.programme_name)
-    paper, ink = design.background_colour, design.foreground_colour
+    return dict(_drawn(letter, design.background_colour, design.foreground_colour))
+
+
+@lru_cache(maxsize=DRAWN_MAX)
+def _drawn(letter: str, paper: str, ink: str) -> Mapping[ImageName, Rendered]:
+    """Drawn once for as long as an owner works on the rest of a design."""
     on_card = monogram(letter, paper=paper, ink=ink, side=GOOGLE_LOGO_SIDE)
     badge = monogram(letter, paper=ink, ink=paper, side=GOOGLE_LOGO_SIDE)
     badge.putalpha(rounded_mask(GOOGLE_LOGO_SIDE))

@@ -1,6 +1,6 @@
 """Erase a member: nothing about the person stays, the books do.
 
-Name and contacts are blanked, every code and link is dead, every card of theirs is void and says
+Name, contacts, birthday, address, answers and notes are gone, every code and link is dead, every card of theirs is void and says
 nothing any more in either wallet; at Google the object expires. What they consented to stays, with
 no contact beside it, as the proof that it was asked; so do their operations, which name nobody.
 Not done here: copies on a till that is offline, backups (a restore applies erasures anew).
@@ -17,6 +17,7 @@ from common.actor import Actor
 from common.errors import NotFound, Unavailable
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
+from loyalty.lost_card import MEMBER_LINKS
 from loyalty.new_card import BARCODE, CARD
 from loyalty.old_codes import OLD_CODE
 from signing.tokens import check_member_number
@@ -77,11 +78,14 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     member = work.members.get(member_id)
     if member.state == MemberState.ERASED:
         return Erased(member_id=member_id, cards=0, again=True)
+    indexes = (member.email_index, member.phone_index)
+    work.joining.forget_contacts([index for index in indexes if index is not None])
     work.members.blank(member_id)
+    work.notes.drop_all(member_id)
     work.rules.forget_member(member_id)
     work.directory.remove_tokens(CARD, member_id)
-    work.sessions.drop_links("new_phone", member_id)
-    work.sessions.drop_links("new_card_code", member_id)
+    for purpose in MEMBER_LINKS:
+        work.sessions.drop_links(purpose, member_id)
     work.outbox.drop_member(member_id)
     cards = work.passes.of_member(member_id)
     for card in cards:

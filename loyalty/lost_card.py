@@ -8,6 +8,7 @@ member, not to the card.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from common.actor import Actor
 from common.errors import Conflict, NotFound
@@ -17,6 +18,9 @@ from loyalty.new_card import BARCODE, CARD, card_token, make_card
 from loyalty.old_codes import OLD_CODE
 from storage.members import MemberState
 from storage.unit_of_work import UnitOfWork, run_work
+
+MEMBER_LINKS: Final = ("new_phone", "new_card_code", "member_code", "member_proof")
+"""Links and codes that end with a card, or with a membership."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,7 @@ def _end_card(work: UnitOfWork, pass_id: int, *, member_id: int) -> None:
     work.directory.remove_tokens(BARCODE, pass_id)
     work.directory.remove_tokens(OLD_CODE, pass_id)
     work.directory.remove_tokens(CARD, member_id)
-    work.sessions.drop_links("new_phone", member_id)
+    for purpose in MEMBER_LINKS:
+        work.sessions.drop_links(purpose, member_id)
     # Its phones and Google learn it by the ordinary way: the face changed to a voided one.
     work.passes.void(pass_id)

@@ -29,15 +29,18 @@ DOORS: Final = (
     "health",
     "join",
     "card",
+    "profile",
     "webcard",
+    "gift",
+    "hooks",
     "till",
     "console",
     "apple",
     "google",
     "metrics",
 )
-# Doors that carry their own proof instead of a form's token: an iPhone and Google have no form.
-WITHOUT_FORM_TOKEN: Final = ("apple", "google")
+# Doors that carry their own proof instead of a form's token: an iPhone, Google and Stripe have no form.
+WITHOUT_FORM_TOKEN: Final = ("apple", "google", "hooks")
 
 csrf = CSRFProtect()
 

@@ -16,13 +16,9 @@ from common.errors import DeliveryError, InvalidInput, NotFound, TooMany, Unavai
 from common.i18n import gettext as _
 from ledger.explain import explain
 from loyalty.coming_rules import coming_rules
+from loyalty.mailed_codes import NoAddress, masked_address
 from loyalty.message_choice import choose_messages, wants_messages
-from loyalty.new_card_code import (
-    NoAddress,
-    masked_address,
-    send_new_card_code,
-    use_new_card_code,
-)
+from loyalty.new_card_code import send_new_card_code, use_new_card_code
 from loyalty.new_phone import LinkSpent, check_new_phone_link, spend_new_phone_link
 from loyalty.open_card import CardId, DeadCard, OpenCard, agree_to_google, find_card, open_card
 from loyalty.posting import MerchantSuspended

@@ -16,10 +16,8 @@ from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import get_month_names
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from common.actor import Actor, ActorKind
@@ -38,6 +36,7 @@ from loyalty.tokens import new_token
 from loyalty.waiting import wait_for
 from web.errors import answer, wants_json
 from web.forms import Form, flag, refused, shown, text
+from web.months import months, sent_birthday
 from web.security import address
 from web.services import services
 from web.throttle import CARD_MISS, JOIN_ADDRESS, JOIN_SHOP, throttle
@@ -155,7 +154,7 @@ def _join(page: JoinPage, *, form_key: str) -> Joined:
             actor=Actor(kind=ActorKind.MEMBER),
             form_key=form_key,
             address=text("address"),
-            birthday=_birthday(),
+            birthday=sent_birthday(),
             brand=text("brand"),
             answers={
                 question.key: text(ANSWER_FIELD + question.key)
@@ -173,12 +172,6 @@ def _welcome(page: JoinPage, joined: Joined) -> ResponseReturnValue:
     if joined.by_mail:
         return redirect(url_for(".welcome", code=page.code, mail="1"), 303)
     return redirect(url_for(".welcome", code=page.code, card=joined.card_token), 303)
-
-
-def _birthday() -> str:
-    """The chosen day and month as `MM-DD`; empty when neither is chosen."""
-    month, day = text("birthday_month"), text("birthday_day")
-    return f"{month}-{day}" if month or day else ""
 
 
 def _inbox(page: JoinPage) -> str:
@@ -217,14 +210,9 @@ def _form(page: JoinPage, form: Form) -> str:
         coming=coming_rules(services().loyalty, page.merchant_id, page.programme_id),
         who=str(page.joining.who),
         answer_field=ANSWER_FIELD,
-        months=_months(),
+        months=months(),
         fill_time_ms=int(FILL_TIME_MIN.total_seconds() * 1000),
     )
-
-
-def _months() -> list[tuple[str, str]]:
-    names = get_month_names("wide", context="stand-alone", locale=get_locale())
-    return [(f"{number:02d}", str(name)) for number, name in sorted(names.items())]
 
 
 def _signer() -> URLSafeSerializer:

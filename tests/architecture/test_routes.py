@@ -57,6 +57,13 @@ ROWS: dict[str, Row] = {
     "join.join": OPEN,
     "join.welcome": OPEN,
     "join.tell_me": OPEN,  # this town's card is open: nobody can wait for it (409)
+    "gift.show": OPEN,
+    "gift.order": OPEN,
+    "gift.order_page": OPEN,  # an order's page opens by its own signed link
+    "gift.pay_by_card": OPEN,
+    "gift.balance_page": OPEN,
+    "gift.balance": OPEN,
+    "hooks.stripe": Row(roles=NOBODY, without_token=True),  # opens by Stripe's signature
     "card.show": OWN_CARD,
     "card.apple": Row(roles=NOBODY),  # no certificate in this town: nobody gets a pass
     "card.google": OWN_CARD,  # without a Google account it says so (503)
@@ -64,6 +71,12 @@ ROWS: dict[str, Row] = {
     "card.mail_code": OWN_CARD,  # no mail server in this town: it says so
     "card.new_card": OWN_CARD,  # with a wrong code it says so
     "card.messages": OWN_CARD,
+    "profile.show": OWN_CARD,
+    "profile.mail_code": OWN_CARD,  # no mail server in this town: it says so
+    "profile.type_code": OWN_CARD,  # with a wrong code it says so
+    "profile.save": OWN_CARD,  # without a proof all of these lead to the way to a code
+    "profile.data": OWN_CARD,
+    "profile.leave": OWN_CARD,
     "webcard.manifest": OWN_CARD,
     "webcard.version": OWN_CARD,
     "webcard.worker": OPEN,  # the same text for every address
@@ -76,6 +89,14 @@ ROWS: dict[str, Row] = {
     "till.set_own_pin": Row(roles=NOBODY),
     "till.lock_now": Row(roles=frozenset({STAFF}), ends_session=True),
     "till.find": AT_THE_TILL,
+    "till.gift_desk": AT_THE_TILL,
+    "till.sell_one_gift": AT_THE_TILL,
+    "till.look_at_order": AT_THE_TILL,
+    "till.take_money": AT_THE_TILL,
+    "till.pay_with_gift": AT_THE_TILL,
+    "till.reload_one_gift": AT_THE_TILL,
+    "till.freeze_one_gift": AT_THE_TILL,
+    "till.replace_one_gift": AT_THE_TILL,
     "till.earn_now": AT_THE_TILL,
     "till.redeem_now": AT_THE_TILL,
     "till.undo_now": AT_THE_TILL,
@@ -226,12 +247,24 @@ ROWS: dict[str, Row] = {
     "console.complaints": CONSOLE_PAGE,
     "console.check": CONSOLE_PAGE,
     "console.check_upload": CONSOLE_PAGE,
+    "console.kept_cards": OWNERS_PAGE,
+    "console.keep_cards": OWNERS_PAGE,  # without a list it says so
+    "console.export_cards": OWNERS_PAGE,  # without a second factor it says so
     "console.apple_setup": CONSOLE_PAGE,
     "console.install_apple": OWNERS_PAGE,
     "console.ask_for_certificate": OWNERS_PAGE,
     "console.certificate_request": CONSOLE_PAGE,
     "console.remove_request": OWNERS_PAGE,
     "console.take_back": OWNERS_PAGE,
+    "console.gifts": CONSOLE_PAGE,
+    "console.open_gift_cards": CONSOLE_PAGE,
+    "console.change_gift_cards": CONSOLE_PAGE,
+    "console.connect_to_stripe": OWNERS_PAGE,
+    "console.remove_stripe": OWNERS_PAGE,
+    "console.gift": CONSOLE_PAGE,
+    "console.freeze": CONSOLE_PAGE,
+    "console.replace_gift_card": CONSOLE_PAGE,
+    "console.send_gift": CONSOLE_PAGE,
     "console.settings": CONSOLE_PAGE,
     "console.shop": CONSOLE_PAGE,
     "console.change_the_shop": OWNERS_PAGE,
@@ -257,6 +290,7 @@ MERCHANTS_IDS = frozenset(
         "request_id",
         "change_id",
         "message_id",
+        "gift_id",
     }
 )
 # "Not you": to the sign-in page, or Apple's and HTTP's own refusals.
@@ -334,8 +368,8 @@ def test_another_shops_ids_are_nobodys(town, endpoint, method, variables) -> Non
 def test_nothing_changes_without_a_form_token(town, endpoint, method, variables) -> None:
     row = ROWS[endpoint]
     if row.without_token:
-        machines = endpoint.startswith("apple.") or endpoint == "google.callback"
-        assert machines, "only phones and Google may come without a form"
+        machines = endpoint.startswith("apple.") or endpoint in {"google.callback", "hooks.stripe"}
+        assert machines, "only phones, Google and Stripe may come without a form"
         return
     role = next((one for one in ROLES if one in row.roles), OWNER)
 

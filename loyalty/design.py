@@ -20,13 +20,14 @@ from common.errors import Conflict, InvalidInput
 from common.i18n import gettext as _
 from loyalty.context import Loyalty
 from loyalty.design_words import with_words, words_of
+from loyalty.tier_banners import put_images, redrawn_banners, with_banners
 from passes.big_pictures import (
     POSTER_IMAGES,
     THUMBNAIL_IMAGES,
     render_poster,
     render_thumbnail,
 )
-from passes.design import Design, ImageName, ImageRef, Upload, check_design
+from passes.design import Design, ImageName, Upload, check_design
 from passes.images import Rendered, default_images, inspect_upload, render_logo, render_strip
 from storage.programmes import StoredDesign
 from storage.unit_of_work import UnitOfWork, open_work, run_work
@@ -107,6 +108,7 @@ def save_words(
     sources = _sources(ctx, merchant_id, before)
     fresh = _redrawn(before, wanted, sources)
     localised = _redrawn_localised(ctx, merchant_id, before, wanted)
+    banners = redrawn_banners(before, wanted, lambda sha256: _upload(ctx, merchant_id, sha256))
     return _keep(
         ctx,
         merchant_id,
@@ -115,6 +117,7 @@ def save_words(
         wanted,
         images=fresh,
         localised=localised,
+        banners=banners,
         actor=actor,
     )
 
@@ -279,6 +282,7 @@ def _keep(
     actor: Actor,
     more: Callable[[UnitOfWork], Design] | None = None,
     localised: Mapping[str, Mapping[ImageName, Rendered]] = MappingProxyType({}),
+    banners: Mapping[str, Mapping[ImageName, Rendered]] = MappingProxyType({}),
 ) -> Draft:
     def action(work: UnitOfWork) -> Draft:
         present = work.programmes.draft(programme_id).design
@@ -290,11 +294,11 @@ def _keep(
         refs = dict(design.images)
         if ImageName.GOOGLE_LOGO in images:  # a new logo may be too narrow for the wide place
             refs.pop(ImageName.GOOGLE_WIDE_LOGO, None)
-        refs |= _put(work, images)
+        refs |= put_images(work, images)
         others = dict(design.localised)
         for language, drawn in localised.items():
-            others[language] = {**others.get(language, {}), **_put(work, drawn)}
-        design = replace(design, images=refs, localised=others)
+            others[language] = {**others.get(language, {}), **put_images(work, drawn)}
+        design = with_banners(work, replace(design, images=refs, localised=others), banners)
         if design != present:
             version = work.programmes.save_draft(programme_id, design)
             work.programmes.rename(programme_id, design.programme_name)
@@ -310,11 +314,12 @@ def _keep(
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
 
 
-def _uploads(design: Design) -> tuple[object, object]:
-    return design.source_images, design.localised_sources
+def _uploads(design: Design) -> tuple[object, ...]:
+    banners = {code: look.source for code, look in design.tier_looks.items() if look.source}
+    return design.source_images, design.localised_sources, banners
 
 
-def _put(work: UnitOfWork, images: Mapping[ImageName, Rendered]) -> dict[ImageName, ImageRef]:
-    for picture in images.values():
-        work.programmes.put_image(picture.data, SHOWN_TYPE, picture.width, picture.height)
-    return {name: picture.ref for name, picture in images.items()}
+def _upload(ctx: Loyalty, merchant_id: int, sha256: str) -> bytes | None:
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        found = work.programmes.image(sha256)
+    return None if found is None else found.data

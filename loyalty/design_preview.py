@@ -6,6 +6,7 @@ Not done here: keeping anything (design.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,10 +21,11 @@ from ledger.terms import PointsTerms, StampTerms, Terms, check_terms
 from loyalty.context import Loyalty
 from loyalty.design import shop_zone
 from loyalty.design_words import with_words
-from passes.content import Content, Place, RewardLine
+from passes.content import Content, Place, RewardLine, RuleLines
 from passes.design import Design, check_design
 from passes.web_card import CardView, card_view
 from storage.face_words import next_reward, progress_words
+from storage.google_classes import tiers_of
 from storage.unit_of_work import open_work
 
 SAMPLE_NUMBER: Final = "7Q4M9KX2WT"
@@ -36,8 +38,11 @@ def preview(
     words: Mapping[str, str],
     *,
     terms: Terms | None = None,
+    tier: str = "",
 ) -> CardView:
     """What a made-up member would see with these words; what cannot be used keeps its old value.
+
+    `tier` is the code of the tier that the member stands in.
 
     Raises:
         NotFound: not this merchant's.
@@ -53,7 +58,11 @@ def preview(
         for one in places
         if one.latitude is not None and one.longitude is not None
     )
-    return card_view(design, _sample(rule, lines, places=shown_places, ctx=ctx))
+    content = _sample(rule, lines, places=shown_places, ctx=ctx)
+    name = next((one.name for one in tiers_of(rule) if one.code == tier), "")
+    if name:
+        content = replace(content, rule_lines=RuleLines(tier=name, tier_code=tier))
+    return card_view(design.for_tier(content.tier_code), content)
 
 
 def _usable(design: Design, words: Mapping[str, str], *, zone: ZoneInfo) -> Design:

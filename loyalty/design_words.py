@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
 from loyalty.google_words import GOOGLE_WORDS, google_words, with_google_words
+from loyalty.tier_words import is_tier_word, tier_words, with_tier_words
 from passes.apple_options import (
     ACTIONS_MAX,
     Action,
@@ -63,9 +64,10 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def is_word(name: str) -> bool:
-    """Whether a form's field belongs to a design: one of WORDS, or `balance_label.de`."""
+    """Whether a form's field belongs to a design: of WORDS, or like `balance_label.de`."""
     match = _TRANSLATED.fullmatch(name)
-    return name in WORDS or (match is not None and match[1] in Texts._fields)
+    translated = match is not None and match[1] in Texts._fields
+    return name in WORDS or translated or is_tier_word(name)
 
 
 def words_of(design: Design, *, zone: ZoneInfo) -> dict[str, str]:
@@ -87,6 +89,7 @@ def words_of(design: Design, *, zone: ZoneInfo) -> dict[str, str]:
         "nfc_public_key": options.nfc_public_key,
         "user_info": options.user_info,
         **google_words(design.google),
+        **tier_words(design.tier_looks),
     }
     for number in range(1, ACTIONS_MAX + 1):
         action = actions.get(number)
@@ -116,6 +119,7 @@ def with_words(design: Design, words: Mapping[str, str], *, zone: ZoneInfo) -> D
             _try(lambda read=read, name=name: changed.update(read(sent[name])), complaints)
     changed["apple"] = _options(design.apple, sent, zone, complaints)
     changed["google"] = with_google_words(design.google, sent)
+    changed["tier_looks"] = with_tier_words(design.tier_looks, sent)
     if complaints:
         raise InvalidInputs(complaints)
     changed["translations"] = _translations(design, sent)

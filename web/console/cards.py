@@ -21,6 +21,7 @@ from loyalty.programmes import (
     read_programme,
 )
 from loyalty.starters import begin_from_starter, starters
+from loyalty.tier_banners import read_tiers, remove_tier_banner, save_tier_banner
 from passes.design import Upload
 from passes.web_card import CardView
 from web.console.door import blueprint, done, page
@@ -73,7 +74,7 @@ def save_card(programme_id: int) -> ResponseReturnValue:
     who = signed_in()
     words = sent_words()
     if request.form.get("do") == PREVIEW:
-        return _look(programme_id, shown(words))
+        return _look(programme_id, shown(words | {"preview_tier": text("preview_tier")}))
     try:
         save_words(services().loyalty, who.merchant_id, programme_id, words, actor=who.actor())
     except InvalidInput as error:
@@ -98,15 +99,7 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
     sent = request.files.get(role)
     data = sent.stream.read(UPLOAD_BYTES_MAX) if sent else b""
     try:
-        save_picture(
-            ctx,
-            who.merchant_id,
-            programme_id,
-            Upload(role),
-            data,
-            actor=who.actor(),
-            language=text("picture_language"),
-        )
+        _take(programme_id, Upload(role), data)
     except InvalidInput as error:
         if wants_json():
             return answer(error)
@@ -121,17 +114,39 @@ def upload(programme_id: int, role: str) -> ResponseReturnValue:
 
 @blueprint.post("/cards/<id:programme_id>/<any(logo, strip, thumbnail, poster):role>/remove")
 def remove(programme_id: int, role: str) -> ResponseReturnValue:
-    """Take a picture off the card."""
+    """Take a picture off the card, or a tier's banner."""
     who = signed_in()
-    remove_picture(
-        services().loyalty,
+    ctx, tier = services().loyalty, text("picture_tier")
+    if tier:
+        remove_tier_banner(ctx, who.merchant_id, programme_id, tier, actor=who.actor())
+    else:
+        remove_picture(
+            ctx,
+            who.merchant_id,
+            programme_id,
+            Upload(role),
+            actor=who.actor(),
+            language=text("picture_language"),
+        )
+    return done(_("The picture is off the card."), "card", programme_id=programme_id)
+
+
+def _take(programme_id: int, role: Upload, data: bytes) -> None:
+    """Keep an upload where the form says: on the card, for a language, or a tier's."""
+    who = signed_in()
+    ctx, tier = services().loyalty, text("picture_tier")
+    if tier:
+        save_tier_banner(ctx, who.merchant_id, programme_id, tier, data, actor=who.actor())
+        return
+    save_picture(
+        ctx,
         who.merchant_id,
         programme_id,
-        Upload(role),
+        role,
+        data,
         actor=who.actor(),
         language=text("picture_language"),
     )
-    return done(_("The picture is off the card."), "card", programme_id=programme_id)
 
 
 def sent_words() -> dict[str, str]:
@@ -155,11 +170,13 @@ def _look(programme_id: int, form: Form) -> str:
         draft=read_draft(services().loyalty, who.merchant_id, programme_id),
         view=_view(programme_id, words),
         is_stamps=has_stamps(programme.terms),
+        tiers=read_tiers(services().loyalty, who.merchant_id, programme_id),
     )
 
 
 def _view(programme_id: int, words: dict[str, str]) -> CardView:
-    return preview(services().loyalty, signed_in().merchant_id, programme_id, words)
+    ctx, tier = services().loyalty, text("preview_tier")
+    return preview(ctx, signed_in().merchant_id, programme_id, words, tier=tier)
 
 
 def _begun(name: str, starter: str) -> int:

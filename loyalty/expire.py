@@ -95,7 +95,8 @@ def expire(
     _expire_idle(started)
     fallen = _settle_tiers(started)
     _warn(started, since.last_at)
-    _work_out_numbers(started, since.last_at)
+    _tell_available(started, since.last_at)
+    _work_out_averages(started)
 
     def finish(work: UnitOfWork) -> None:
         ExpiryRuns(work.scope).finish(started.run_id)
@@ -264,8 +265,31 @@ def _warn(job: _Pass, last_at: datetime) -> None:
                 break
 
 
-def _work_out_numbers(job: _Pass, last_at: datetime) -> None:
-    """The shop's average sale for rules that look at it, and the totals of donations."""
+def _tell_available(job: _Pass, last_at: datetime) -> None:
+    """Let the cards be sent anew of which something that waited can be spent since the last run."""
+    longest = max(
+        (unit.pending_days for terms in job.terms.values() for unit in terms.units), default=0
+    )
+    if not longest:
+        return  # what waits begins at a midnight, and nothing waits
+    made_after, after = last_at - timedelta(days=longest + 1), 0
+    while True:
+
+        def action(work: UnitOfWork, at: int = after) -> int:
+            expiries = Expiries(work.scope)
+            members = expiries.available(
+                last_at, job.now, made_after=made_after, after=at, limit=SLICE
+            )
+            expiries.bump(members)
+            return members[-1] if members else 0
+
+        after = run_work(job.ctx.database, job.merchant_id, action, clock=job.ctx.clock)
+        if not after:
+            return
+
+
+def _work_out_averages(job: _Pass) -> None:
+    """The shop's average sale for rules that look at it."""
 
     def action(work: UnitOfWork) -> None:
         expiries = Expiries(work.scope)
@@ -277,8 +301,6 @@ def _work_out_numbers(job: _Pass, last_at: datetime) -> None:
                     least=AVERAGE_SALES,
                 )
                 work.programmes.set_average(programme_id, average)
-            if expiries.has_donations(programme_id, since=last_at):
-                work.deliveries.bump_programme(programme_id, reason="terms")
 
     run_work(job.ctx.database, job.merchant_id, action, clock=job.ctx.clock)
 

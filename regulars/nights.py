@@ -1,4 +1,4 @@
-"""What a worker does for each shop soon after its own midnight: end what is over.
+"""What a worker does for each shop soon after its own midnight, or every few minutes.
 
 One worker of all takes a shop's night; one that dies half way leaves whole slices done and the
 rest to the next night, or to `regulars rules expire`. Kept out of delivery, which knows no rules.
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from loyalty.context import Loyalty
 from loyalty.expire import expire
 from loyalty.gift_cards import send_due_gifts
+from loyalty.shared_totals import tell_totals
 from storage.night import take_night
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -34,11 +35,11 @@ def start_nights(ctx: Loyalty, stop: threading.Event) -> threading.Thread:
 
 def _run(ctx: Loyalty, stop: threading.Event) -> None:
     while not stop.wait(LOOK_EVERY_S):
-        try:
-            send_gifts(ctx)
-            keep_nights(ctx)
-        except Exception:  # noqa: BLE001 - the loop's edge: the next look is in five minutes
-            _log.exception("nights.failed")
+        for task in (send_gifts, tell_donations, keep_nights):
+            try:
+                task(ctx)
+            except Exception:  # noqa: BLE001 - the loop's edge: the next look is in five minutes
+                _log.exception("nights.failed", extra={"task": task.__name__})
 
 
 def keep_nights(ctx: Loyalty) -> int:
@@ -49,6 +50,11 @@ def keep_nights(ctx: Loyalty) -> int:
 def send_gifts(ctx: Loyalty) -> int:
     """Mail the gift cards whose day has come, of every shop; returns how many."""
     return sum(send_due_gifts(ctx, merchant_id) for merchant_id, _zone in _shops(ctx))
+
+
+def tell_donations(ctx: Loyalty) -> int:
+    """Let every shop's cards follow what was given together; returns how many programmes."""
+    return sum(tell_totals(ctx, merchant_id) for merchant_id, _zone in _shops(ctx))
 
 
 def _keep_night(ctx: Loyalty, merchant_id: int, time_zone: str) -> bool:

@@ -273,6 +273,33 @@ class Expiries:
         )
         return [int(row.member_id) for row in self._scope.execute(query)]
 
+    def available(
+        self, since: datetime, until: datetime, *, made_after: datetime, after: int, limit: int
+    ) -> list[int]:
+        """Members with lots that began to be spendable in between, by id.
+
+        `made_after` bounds how long such a lot may have waited: there is no index of beginnings.
+        """
+        lot, made = tables.lot, tables.operation
+        query = (
+            self._scope.select(made, made.c.member_id)
+            .join(
+                lot,
+                and_(lot.c.merchant_id == made.c.merchant_id, lot.c.operation_id == made.c.id),
+            )
+            .where(
+                made.c.created_at > made_after,
+                made.c.member_id > after,
+                lot.c.remaining > 0,
+                lot.c.available_from > since,
+                lot.c.available_from <= until,
+            )
+            .group_by(made.c.member_id)
+            .order_by(made.c.member_id)
+            .limit(limit)
+        )
+        return [int(row.member_id) for row in self._scope.execute(query)]
+
     def with_tier(self, programme_id: int, *, after: int, limit: int) -> list[int]:
         """Members with a tier to be looked at again, by id."""
         sums = tables.member_standing
@@ -298,26 +325,6 @@ class Expiries:
         )
         number, total = self._scope.execute(query).one()
         return int(total) // int(number) if number >= least else None
-
-    def has_donations(self, programme_id: int, *, since: datetime) -> bool:
-        """Whether something was donated since a moment."""
-        operation, reward = tables.operation, tables.reward
-        query = (
-            self._scope.select(operation, operation.c.id)
-            .join(
-                reward,
-                and_(
-                    reward.c.merchant_id == operation.c.merchant_id,
-                    reward.c.id == operation.c.reward_id,
-                ),
-            )
-            .where(
-                operation.c.created_at >= since,
-                reward.c.kind == "donation",
-                reward.c.programme_id == programme_id,
-            )
-        )
-        return self._scope.execute(query.limit(1)).first() is not None
 
     def _operation(self, operation_id: int, one: Expired, now: int) -> tuple[Any, ...]:
         account = one.held.account

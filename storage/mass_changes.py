@@ -113,6 +113,14 @@ class MassChanges:
         ).first()
         return None if row is None else record_of(MassChange, row)
 
+    def is_moving(self, programme_id: int) -> bool:
+        """Whether a change of this programme's cards is under way."""
+        table = tables.mass_change
+        query = self._scope.select(table, table.c.id).where(
+            table.c.programme_id == programme_id, self._is_open()
+        )
+        return self._scope.execute(query.limit(1)).first() is not None
+
     def has(self, change_id: int) -> bool:
         """Whether the merchant has it, over or not."""
         table = tables.mass_change

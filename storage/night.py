@@ -1,4 +1,4 @@
-"""Which worker does what is done once a night.
+"""Which worker does what is done once a night, or once in a while.
 
 The moment of the last night is kept for the installation; whoever changes it has the night.
 """
@@ -31,6 +31,25 @@ def take_night(scope: Scope, task: str, *, starts: timedelta) -> bool:
         .values(value=now.isoformat())
     )
     return bool(taken.rowcount == 1)
+
+
+def known_fact(scope: Scope, name: str) -> str | None:
+    """What a worker noted for all of them under a name."""
+    query = select(installation.c.value).where(installation.c.name == name)
+    found: str | None = scope.execute(query).scalar_one_or_none()
+    return found
+
+
+def note_fact(scope: Scope, name: str, value: str, *, known: str | None) -> bool:
+    """Note it; False when another worker noted something since `known` was read."""
+    if known is None:
+        return bool(scope.insert_new(installation, name=name, value=value))
+    changed = scope.execute(
+        update(installation)
+        .where(installation.c.name == name, installation.c.value == known)
+        .values(value=value)
+    )
+    return bool(changed.rowcount == 1)
 
 
 def is_new_night(last: datetime | None, now: datetime, *, starts: timedelta) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import timedelta
 from typing import Any
@@ -170,3 +171,24 @@ def test_cards_are_sent_anew_when_an_end_comes_near(
         moved.append(revision())
 
     assert moved[-1] == first + 2  # thirty days before, and seven
+
+
+def test_what_waited_shows_on_the_phone_the_day_it_can_be_spent(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    waits = [{"code": "points", "kind": "points", "pending_days": 5}]
+    shop = a_rule_shop(database, clock, terms_of(EURO, units=waits))
+    expire(ctx, CAFE.id)
+    buy(ctx, shop, 700)
+
+    def revision() -> int:
+        with open_work(database, CAFE.id, clock=clock, writing=False) as work:
+            return work.passes.current_of_member(shop.member).revision
+
+    moved = [revision()]
+    for _day in range(7):
+        clock.advance(days=1)
+        expire(ctx, CAFE.id)
+        moved.append(revision())
+
+    assert [after - before for before, after in itertools.pairwise(moved)] == [0, 0, 0, 0, 1, 0, 0]

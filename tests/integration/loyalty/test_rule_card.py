@@ -13,11 +13,13 @@ from loyalty.enrol import EnrolRequest, enrol
 from loyalty.erase_member import erase_member
 from loyalty.rewards import RewardForm, add_reward
 from loyalty.rule_card import rule_card
+from loyalty.shared_totals import tell_totals
 from loyalty.sold import SaleAtHand
 from passes.content import Content
 from passes.design import Design
 from storage.engine import Database
 from storage.faces import load_face
+from storage.tables import mass_change
 from storage.unit_of_work import open_work
 from tests.support.builders import CAFE, PUBLIC_URL
 from tests.support.counter import Shop, a_shop, count, do_redeem
@@ -119,6 +121,42 @@ def test_a_donation_counts_on_every_card(
     assert shown.rule_lines.donated == ("Together €4.00: River clean-up",)
 
 
+def test_donations_move_the_other_cards_once_in_a_while_and_not_once_each(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_full_shop(database, clock)
+    river = add_reward(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        name="River clean-up",
+        cost=5,
+        actor=SYSTEM,
+        offer=RewardForm(kind=RewardKind.DONATION, value_minor=200),
+    )
+    buy(ctx, shop, 5000)
+
+    def told(gifts: int, *, minutes: int) -> int:
+        for _time in range(gifts):
+            do_redeem(ctx, shop, reward_id=river)
+        clock.advance(minutes=minutes)
+        found = tell_totals(ctx, CAFE.id)
+        with open_work(database, CAFE.id, clock=clock) as work:
+            work.scope.execute(
+                work.scope.update(mass_change)
+                .where(mass_change.c.done_at.is_(None))
+                .values(done_at=clock.now())
+            )
+            work.commit()
+        return found
+
+    assert told(0, minutes=1) == 0
+    assert told(2, minutes=1) == 1
+    assert told(1, minutes=5) == 0  # too soon
+    assert told(1, minutes=10) == 1  # both gifts in one round
+    assert told(0, minutes=60) == 0  # nothing new
+
+
 def test_who_joins_is_welcomed_once_and_never_again(
     ctx: Loyalty, database: Database, clock: ManualClock
 ) -> None:
@@ -149,6 +187,7 @@ def test_who_joins_is_welcomed_once_and_never_again(
     joined = enrol(ctx, CAFE.id, request).member_id
 
     assert code
+    assert card is not None
     assert len(rule_card(ctx, CAFE.id, joined).view.promises) == 1
     assert buy(ctx, shop, 100, member_id=joined).units == 26
     assert buy(ctx, shop, 100, member_id=joined).units == 1

@@ -187,8 +187,9 @@ def test_who_joins_is_welcomed_once_and_never_again(
     joined = enrol(ctx, CAFE.id, request).member_id
 
     assert code
+    card = rule_card(ctx, CAFE.id, joined)
     assert card is not None
-    assert len(rule_card(ctx, CAFE.id, joined).view.promises) == 1
+    assert len(card.view.promises) == 1
     assert buy(ctx, shop, 100, member_id=joined).units == 26
     assert buy(ctx, shop, 100, member_id=joined).units == 1
     assert count(database, "welcome") == 1

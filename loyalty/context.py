@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from common.clock import Clock
+from loyalty.payment_port import PaymentPort
 from loyalty.ports import GooglePort
 from storage.engine import Database
 
@@ -49,5 +50,6 @@ class Loyalty:
     keyring: Keyring
     settings: LoyaltySettings
     google: GooglePort | None = None
+    payments: PaymentPort | None = None
     after_erasure: Callable[[], None] | None = None
     """Keeps outside the database that somebody was erased; called after the commit."""

@@ -48,6 +48,7 @@ class FoundBy(StrEnum):
 
     CODE = "code"
     OLD_CODE = "old_code"
+    GIFT_NUMBER = "gift_number"
     NUMBER = "number"
     EMAIL = "email"
     PHONE = "phone"
@@ -161,7 +162,7 @@ def _by_gift_number(work: UnitOfWork, text: str) -> FoundMember | None:
     holder = work.members.get(gift.member_id)
     if holder.state != MemberState.ACTIVE:
         return None
-    return _found(work, holder, by=FoundBy.CODE if proves_gift(gift) else FoundBy.OLD_CODE)
+    return _found(work, holder, by=FoundBy.CODE if proves_gift(gift) else FoundBy.GIFT_NUMBER)
 
 
 def _by_old_code(work: UnitOfWork, text: str) -> FoundMember | None:

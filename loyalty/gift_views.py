@@ -84,14 +84,14 @@ def read_gift(ctx: Loyalty, merchant_id: int, gift_id: int) -> GiftView:
         NotFound: there is none with that id.
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        return _view(ctx, work, GiftCards(work.scope).get(gift_id))
+        return view_in(ctx, work, GiftCards(work.scope).get(gift_id))
 
 
 def gift_of_holder(ctx: Loyalty, merchant_id: int, member_id: int) -> GiftView | None:
     """The gift card whose card a till has before it; None for a person's card."""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         found = GiftCards(work.scope).of_member(member_id)
-        return None if found is None else _view(ctx, work, found)
+        return None if found is None else view_in(ctx, work, found)
 
 
 def check_pin(ctx: Loyalty, merchant_id: int, gift_id: int, pin: str) -> bool:
@@ -122,7 +122,7 @@ def gift_balance(ctx: Loyalty, merchant_id: int, number: str, pin: str) -> GiftB
             return None
         if not proves_gift(gift) and not pin_fits(ctx, work, gift, pin):
             return None
-        return _view(ctx, work, gift)
+        return view_in(ctx, work, gift)
 
     found = run_work(ctx.database, merchant_id, find, clock=ctx.clock)
     if found is None:
@@ -137,7 +137,8 @@ def gift_balance(ctx: Loyalty, merchant_id: int, number: str, pin: str) -> GiftB
     )
 
 
-def _view(ctx: Loyalty, work: UnitOfWork, gift: GiftCard) -> GiftView:
+def view_in(ctx: Loyalty, work: UnitOfWork, gift: GiftCard) -> GiftView:
+    """A gift card in the caller's transaction."""
     merchant_id = work.scope.merchant
     balance, token, ends_at = 0, "", None
     if gift.member_id is not None:

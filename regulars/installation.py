@@ -17,6 +17,7 @@ from common.errors import ConfigurationError
 from delivery.google_client import GoogleClient
 from delivery.mail_settings import MailSettings, read_mail_settings
 from delivery.settings import DeliverySettings
+from delivery.stripe_client import StripeClient
 from loyalty.context import Loyalty, LoyaltySettings
 from regulars.erasure_list import bring_up
 from regulars.inspection import trusted_roots
@@ -122,6 +123,7 @@ def _assemble(
         keyring=keyring,
         settings=_loyalty_settings(settings),
         google=GoogleClient(delivery, database=database, keyring=keyring, clock=clock),
+        payments=StripeClient(settings.environment.stripe_api_url),
     )
     # The list looks at the database alone, so the context before it will do.
     noted = replace(loyalty, after_erasure=lambda: bring_up(settings, loyalty))
@@ -210,6 +212,7 @@ def sandbox_environment(told: dict[str, Any]) -> dict[str, Any]:
         "google_keys_url": told["google_keys_url"],
         "allow_token_uri": told["token_uri"],
         "sandbox_page_url": told["page_url"],
+        **({"stripe_api_url": told["stripe_api_url"]} if "stripe_api_url" in told else {}),
         **(
             {"smtp_url": SecretStr(told["smtp_url"]), "mail_from": SANDBOX_SENDER}
             if "smtp_url" in told

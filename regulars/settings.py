@@ -29,6 +29,7 @@ SECRETS: Final = ("DATABASE_URL", "MASTER_KEY", "DERIVATION_KEY", "METRICS_TOKEN
 GOOGLE_API_URL: Final = "https://walletobjects.googleapis.com/walletobjects/v1"
 GOOGLE_SAVE_URL: Final = "https://pay.google.com/gp/v/save"
 GOOGLE_KEYS_URL: Final = "https://pay.google.com/gp/m/issuer/keys"
+STRIPE_API_URL: Final = "https://api.stripe.com"
 APNS_URL: Final = "https://api.push.apple.com:443"
 SECRET_FILE_BYTES_MAX: Final = 16 * 1024
 
@@ -94,6 +95,9 @@ class Environment(BaseSettings):
     google_keys_url: str = Field(
         default=GOOGLE_KEYS_URL, description="Where the keys of Google's callbacks are."
     )
+    stripe_api_url: str = Field(
+        default=STRIPE_API_URL, description="Where Stripe answers, for gift cards paid by card."
+    )
     allow_token_uri: str | None = Field(
         default=None, description="A token address taken beside Google's own."
     )
@@ -130,6 +134,7 @@ class Environment(BaseSettings):
         "google_api_url",
         "google_save_url",
         "google_keys_url",
+        "stripe_api_url",
         "allow_token_uri",
         "sandbox_page_url",
     )

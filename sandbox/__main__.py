@@ -76,6 +76,7 @@ def _start(parts: Parts, wanted: argparse.Namespace) -> dict[str, object]:
         "google_save_url": f"{base}/gp/v/save",
         "google_keys_url": f"{base}/gp/m/issuer/keys",
         "token_uri": f"{base}/token",
+        "stripe_api_url": base,
         "page_url": f"{base}/",
         "smtp_url": f"smtp://{host}:{parts.mails.port}",
         "control_url": f"{base}/control",

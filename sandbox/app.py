@@ -27,6 +27,7 @@ def make_app(parts: Parts) -> Flask:
     app.register_error_handler(HTTPException, _plain)
     app.register_blueprint(parts.google.blueprint())
     app.register_blueprint(parts.save.blueprint())
+    app.register_blueprint(parts.stripe.blueprint())
     app.register_blueprint(control_blueprint(parts))
     app.register_blueprint(page_blueprint(parts))
     app.register_blueprint(mail_blueprint(parts.mails))

@@ -37,6 +37,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "callback.sent": ("ask", "Told the issuer: {event} ({status})"),
     "callback.lost": ("fault", "A callback was lost on purpose"),
     "mail.received": ("news", "Mail to {to}: {subject}"),
+    "stripe.session": ("news", "A page to pay {amount} on"),
+    "stripe.paid": ("good", "Paid by card: {amount}"),
+    "stripe.message": ("news", "Told the shop; it answered {status}"),
     "save.refused": ("fault", "Save link refused: {reason}"),
 }
 

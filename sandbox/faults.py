@@ -10,6 +10,7 @@ A fault names a server and what goes wrong there:
   `message`, a JSON object, instead), `no_batch` (there is no batch address). `path` narrows a fault
   to requests whose path contains it.
 - `callbacks`: `lose`, `double`, `forge` (a signature that does not fit).
+- `stripe`: `status`; `stripe_messages`: `lose`, `double`, `forge`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ KINDS = {
     "apns": {"status", "goaway", "hang", "drop", "lose"},
     "google": {"status", "hang", "drop", "drop_after", "half", "slow", "alter", "no_batch"},
     "callbacks": {"lose", "double", "forge"},
+    "stripe": {"status"},
+    "stripe_messages": {"lose", "double", "forge"},
 }
 BATCH_PATH = "/batch"
 COUNT_MAX = 1_000_000

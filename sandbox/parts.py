@@ -23,6 +23,7 @@ from sandbox.home import Home
 from sandbox.iphones import IPhones
 from sandbox.mail_server import MailServer
 from sandbox.store import Store
+from sandbox.stripe import StripeDoor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Parts:
     google: GoogleDoor
     save: SaveDoor
     mails: MailServer
+    stripe: StripeDoor
 
     def close(self) -> None:
         self.apns.close()
@@ -77,4 +79,5 @@ def assemble(folder: Path) -> Parts:
                           faults=faults, events=events),
         save=SaveDoor(accounts=accounts, wallet=wallet, androids=androids, events=events),
         mails=MailServer(clock=clock, events=events),
+        stripe=StripeDoor(clock=clock, events=events, faults=faults),
     )  # fmt: skip

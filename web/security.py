@@ -40,7 +40,7 @@ LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 GUARDED_DOORS: Final = frozenset({"console", "till"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Doors that phones and providers call: they send no browser headers and carry their own proof.
-MACHINE_DOORS: Final = frozenset({"apple", "google", "health"})
+MACHINE_DOORS: Final = frozenset({"apple", "google", "hooks", "health"})
 
 _POLICY: Final = {
     "default-src": ("'none'",),

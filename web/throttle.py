@@ -33,6 +33,11 @@ PIN_LINK: Final = Limit(purpose="pin-link", capacity=10, refill_per_s=1 / 30)
 TILL_MISS: Final = Limit(purpose="till-miss", capacity=30, refill_per_s=1 / 3)
 TILL_NAME: Final = Limit(purpose="till-name", capacity=30, refill_per_s=1 / 5)
 NEW_PHONE: Final = Limit(purpose="new-phone", capacity=20, refill_per_s=1 / 30)
+GIFT_ORDER: Final = Limit(purpose="gift-order", capacity=10, refill_per_s=1 / 60)
+GIFT_SHOP: Final = Limit(purpose="gift-order-shop", capacity=200, refill_per_s=1 / 5)
+GIFT_BALANCE: Final = Limit(purpose="gift-balance", capacity=10, refill_per_s=1 / 60)
+GIFT_GUESSES: Final = Limit(purpose="gift-guesses", capacity=200, refill_per_s=1 / 10)
+HOOK: Final = Limit(purpose="hook", capacity=120, refill_per_s=2)
 
 
 def throttle(limit: Limit, subject: object) -> None:

@@ -128,6 +128,7 @@ def _as_variables(settings: Settings, told: Mapping[str, str]) -> dict[str, str]
         "GOOGLE_API_URL": "google_api_url",
         "GOOGLE_SAVE_URL": "google_save_url",
         "GOOGLE_KEYS_URL": "google_keys_url",
+        "STRIPE_API_URL": "stripe_api_url",
         "ALLOW_TOKEN_URI": "token_uri",
         "SANDBOX_PAGE_URL": "page_url",
     }

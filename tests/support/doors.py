@@ -178,6 +178,8 @@ class Town:
             **_at_the_door(house),
             "change_id": _change_of_many_cards(house),
             "message_id": _a_message(house),
+            "gift_id": _a_gift(house),
+            "account": "nobody",
             "account_id": 1,
             "person_id": 1,
             "request_id": request_certificate(ctx, merchant_id, actor=SYSTEM).id,
@@ -193,6 +195,23 @@ class Town:
             "rest": "nowhere",
             "old_path": "loyalty/passes",
         }
+
+
+def _a_gift(house: House) -> int:
+    from common.actor import SYSTEM
+    from loyalty.gift_cards import SellRequest, sell_gift
+    from loyalty.gift_people import GiftPeople
+    from loyalty.gift_programme import open_gifts
+
+    open_gifts(house.ctx, house.merchant_id, actor=SYSTEM)
+    request = SellRequest(
+        amount_minor=2500,
+        people=GiftPeople(),
+        language="en",
+        actor=SYSTEM,
+        idempotency_key="town",
+    )
+    return sell_gift(house.ctx, house.merchant_id, request).gift_id
 
 
 def _at_the_door(house: House) -> dict[str, int]:

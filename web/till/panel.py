@@ -16,8 +16,10 @@ from flask_babel import format_timedelta
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
+from ledger.gifts import is_gift
 from loyalty.balance import CardState, card_state
 from loyalty.find_member import FoundMember
+from loyalty.gift_views import GiftView, gift_of_holder
 from loyalty.results import OperationResult
 from loyalty.reverse import OWN_UNDO_WINDOW
 from loyalty.rule_card import RuleCard, rule_card
@@ -37,7 +39,8 @@ class Panel:
     """A card on the till's screen.
 
     `undo_id` is a movement that may still be undone, `last_used` says in words when it moved last.
-    `card` and `asking` are there for a card of many rules; `sale` is the sale that is being rung.
+    `card` and `asking` are there for a card of many rules; `sale` is the sale that is being rung;
+    `gift` is there for a gift card.
     """
 
     found: FoundMember
@@ -49,6 +52,7 @@ class Panel:
     card: RuleCard | None
     asking: Asking | None
     sale: SaleSoFar
+    gift: GiftView | None = None
 
 
 def sent_key(what: str = "") -> str:
@@ -84,7 +88,7 @@ def show(
     panel = _panel(till, found, sale=sale)
     return fragment(
         till,
-        "till/member.html",
+        "till/gift.html" if panel.gift else "till/member.html",
         tone="ask",
         facts=_facts(panel),
         status=status,
@@ -162,6 +166,9 @@ def _panel(
     state = card_state(ctx, till.merchant_id, found.member_id)
     at_hand = sale.at_hand() if sale else None
     card = rule_card(ctx, till.merchant_id, found.member_id, sale=at_hand)
+    gift = None
+    if card is not None and is_gift(card.terms):
+        gift = gift_of_holder(ctx, till.merchant_id, found.member_id)
     return Panel(
         found=found,
         handle=make_handle(till, found),
@@ -172,6 +179,7 @@ def _panel(
         card=card,
         asking=None if card is None else what_to_ask(ctx, till.merchant_id, card.terms),
         sale=sale or SaleSoFar(),
+        gift=gift,
     )
 
 

@@ -14,8 +14,7 @@ from tests.support.world import World
 def move_to(world: World, database: Database) -> None:
     """The same address, served from another database, as after a move to another machine."""
     port = int(world.url.rsplit(":", 1)[1])
-    world._server.close()
-    world._thread.join(10)
+    world.stop_web()
     world.google.close()
     world.database.close()
     world.database = database

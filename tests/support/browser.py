@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from loyalty.context import Loyalty
+from tests.support import serving
 from web.app import WebSettings, create_app
 
 VIDEO_WIDTH, VIDEO_HEIGHT = 640, 480
@@ -35,20 +36,12 @@ def served(ctx: Loyalty, **settings: Any) -> Iterator[str]:
     url = f"http://127.0.0.1:{server.effective_port}"
     ctx = replace(ctx, settings=replace(ctx.settings, public_url=url))
     holder["app"] = create_app(ctx, WebSettings(**(values | {"public_url": url} | settings)))
-    thread = threading.Thread(target=_run, args=(server,), daemon=True)
+    thread = threading.Thread(target=serving.run, args=(server,), daemon=True)
     thread.start()
     try:
         yield url
     finally:
-        server.close()
-        thread.join(timeout=10)
-
-
-def _run(server: Any) -> None:
-    try:
-        server.run()
-    except OSError:
-        return  # its socket was closed: the test is over
+        serving.end(server, thread)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from storage.deliveries import BehindLine
 from storage.engine import Database, DatabaseSettings
 from storage.unit_of_work import open_work
 from storage.wallet_passes import WalletPass
+from tests.support import serving
 from tests.support.builders import CAFE
 from tests.support.sandbox import (
     AppleChain,
@@ -106,10 +107,12 @@ class World:
     def __exit__(self, *_error: object) -> None:
         self.stop_workers()
         self.sandbox.faults(apns=None, google=None)
-        self._server.close()
-        self._thread.join(10)
+        self.stop_web()
         self.google.close()
         self.database.close()
+
+    def stop_web(self) -> None:
+        serving.end(self._server, self._thread)
 
     def start_worker(self, **settings: Any) -> threading.Event:
         """One more worker, in a thread with a database of its own."""
@@ -258,7 +261,7 @@ class World:
         app = create_app(self.ctx, WebSettings(public_url=self.url, secret_key="k" * 64))
         logging.getLogger("waitress").setLevel(logging.ERROR)
         server = waitress.create_server(app, sockets=[self._socket], threads=6)
-        self._thread = threading.Thread(target=_run, args=(server,), name="web", daemon=True)
+        self._thread = threading.Thread(target=serving.run, args=(server,), name="web", daemon=True)
         self._thread.start()
         return server
 
@@ -308,10 +311,3 @@ def world(sandbox: SandboxProcess, database_url: str, keyring: Keyring) -> Itera
     """A whole installation, on each engine in turn."""
     with World(sandbox, database_url, keyring) as made:
         yield made
-
-
-def _run(server: Any) -> None:
-    try:
-        server.run()
-    except OSError:
-        return  # its socket was closed: the test is over

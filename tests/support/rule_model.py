@@ -1,181 +1,321 @@
-"""The rules a second time, slow and obvious: every cent and every unit is a thing of its own.
+"""A card a second time, slow and obvious: every single unit is a thing with a birth and an end.
 
-It shares the values of terms with the engine and none of its functions. A sale is a list of cents,
-each with the line it was paid for; a card is a list of single units, each with its birth and end.
+It shares the values of terms with the engine and none of its functions. Rating stands in
+slow_rating.py, what is counted over time in slow_progress.py, when units end in slow_units.py; here
+it is what happens to the card.
 What a refund leaves is rated from the same snapshot as the sale was.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from math import ceil, floor
-from zoneinfo import ZoneInfo
+from math import floor
 
-from ledger.activity import Activity, Line
+from ledger.activity import Activity, ActivityKind, Line
 from ledger.programme_terms import (
-    BonusRule,
-    CashbackRule,
     ChallengeRule,
     DebtPolicy,
-    ExpiryKind,
-    ItemRule,
+    GrantKind,
     LimitKind,
-    Match,
-    MultiplierRule,
+    PaymentRule,
     ProgrammeTerms,
-    Rounding,
-    SpendRule,
-    VisitRule,
-    When,
+    SetRule,
+    SpentReward,
+    TierBasis,
 )
 from ledger.refund_plan import Refund
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Snapshot:
-    """What counted of the card when a sale was rated."""
-
-    carry: dict[str, int]
-    today: dict[str, int]
-    counts: dict[str, int]
-
-
-@dataclass
-class Rated:
-    units: dict[str, int] = field(default_factory=dict)
-    carry: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    counted: int = 0
+from tests.support.slow_progress import (
+    NO_FACT,
+    Fact,
+    SetTally,
+    Tally,
+    counts_on,
+    risen_tier,
+    set_tally,
+    tally,
+    walk_tiers,
+)
+from tests.support.slow_rating import SlowRater
+from tests.support.slow_units import One, SlowUnits
+from tests.support.slow_values import Rated, Seen, SlowPromise
 
 
-@dataclass
-class One:
-    """A single unit on the card."""
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What a sale meets that is not of this card: averages, and what others earned today."""
 
-    unit: str
-    sale: int
-    available: datetime
-    ends: datetime | None
-    idle_days: int | None
-    state: str = "here"
+    member_average: int | None = None
+    shop_average: int | None = None
+    others: int = 0
 
 
-@dataclass
+NOTHING = Around()
+
+
+@dataclass(eq=False)
 class SlowSale:
     activity: Activity
-    snapshot: Snapshot
+    seen: Seen
     given: Rated
     standing: dict[str, int]
     carry_change: dict[str, int]
-    counts: dict[str, int]
+    facts: dict[str, Fact]
+    once: set[str]
+    counted: int
+    promised: list[SlowPromise]
+    consumed: list[SlowPromise]
+    rewards: list[list[One]]
     paid_back: int = 0
     lines_back: list[Line] = field(default_factory=list)
+    gone: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def paid(self) -> int:
+        activity = self.activity
+        return max(0, activity.gross_minor - activity.discount_minor - activity.redeemed_minor)
+
+    @property
+    def is_back(self) -> bool:
+        return self.paid_back >= self.paid > 0
 
 
-class SlowCard:
+class SlowCard(SlowUnits):
     """One member's card under one version of the terms."""
 
     def __init__(self, terms: ProgrammeTerms) -> None:
-        self.terms = terms
-        self.zone = ZoneInfo(terms.time_zone)
-        self.ones: list[One] = []
+        super().__init__(terms)
         self.sales: list[SlowSale] = []
+        self.promises: list[SlowPromise] = []
         self.carry: dict[str, int] = {}
         self.debt: dict[str, int] = {}
-        self.counts: dict[str, int] = {}
-        self.last_active: datetime | None = None
+        self.facts: dict[str, list[Fact]] = {}
+        self.once: set[str] = set()
+        self.tier = ""
 
     # What can be asked.
 
-    def balance(self, unit: str) -> int:
-        return sum(1 for one in self.ones if one.unit == unit and one.state == "here")
+    def open_promises(self) -> list[SlowPromise]:
+        return [one for one in self.promises if one.state == "open"]
 
-    def spendable(self, unit: str, now: datetime) -> int:
-        return len(self._spendable(unit, now))
+    def tally(self, rule: ChallengeRule) -> Tally:
+        return tally(rule, self.facts.get(rule.code, []))
 
-    def ends_of(self, one: One) -> datetime:
-        ends = one.ends or NEVER
-        if one.idle_days is not None:
-            last = max(one.available, self.last_active or one.available)
-            ends = min(ends, self._midnight_after(last, one.idle_days))
-        return ends
+    def set_tally(self, rule: SetRule) -> SetTally:
+        return set_tally(rule, self.facts.get(rule.code, []))
+
+    def refuses(self, activity: Activity) -> str | None:
+        """The limit that refuses a scan, or None."""
+        day = self._day(activity.at)
+        times = [sale.activity.at for sale in self.sales]
+        for limit in self.terms.limits:
+            today = [sale for sale in self.sales if self._day(sale.activity.at) == day]
+            too_often = limit.kind is LimitKind.EARNS_PER_DAY and len(today) >= limit.most
+            too_soon = (
+                limit.kind is LimitKind.MINUTES_BETWEEN
+                and bool(times)
+                and (abs(activity.at - max(times)) < timedelta(minutes=limit.most))
+            )
+            too_much = limit.kind is LimitKind.SALE_MAX and activity.gross_minor > limit.most
+            if too_often or too_soon or too_much:
+                return str(limit.kind)
+        return None
 
     # What can happen.
 
-    def buys(self, activity: Activity, now: datetime) -> Rated:
+    def joins(self, now: datetime, *, welcomed: bool) -> None:
+        rater = SlowRater(
+            self.terms, Activity(kind=ActivityKind.JOIN, at=now), self._seen(now, now)
+        )
+        self.promises += rater.joins(welcomed=welcomed).promised
+
+    def buys(
+        self,
+        activity: Activity,
+        now: datetime,
+        *,
+        around: Around = NOTHING,
+        rewards: list[list[One]] | None = None,
+    ) -> Rated:
         self.lets_expire(now)
-        snapshot = Snapshot(
-            carry=dict(self.carry), today=self._today(activity.at), counts=dict(self.counts)
+        seen = self._seen(activity.at, now, around)
+        rated = SlowRater(self.terms, activity, seen).rate()
+        sale = SlowSale(
+            activity=activity,
+            seen=seen,
+            given=rated,
+            standing=dict(rated.units),
+            carry_change={u: c - seen.carry.get(u, 0) for u, c in rated.carry.items()},
+            facts=dict(rated.facts),
+            once=set(rated.once),
+            counted=rated.counted,
+            promised=list(rated.promised),
+            consumed=list(rated.consumed),
+            rewards=list(rewards or []),
         )
-        rated = self.rate(activity, snapshot)
-        self.sales.append(
-            SlowSale(
-                activity=activity,
-                snapshot=snapshot,
-                given=rated,
-                standing=dict(rated.units),
-                carry_change={u: c - snapshot.carry.get(u, 0) for u, c in rated.carry.items()},
-                counts=dict(rated.counts),
-            )
-        )
-        for unit, units in rated.units.items():
-            owed = self.debt.get(unit, 0)
-            for _one in range(units):
-                if owed:
-                    owed -= 1
-                else:
-                    self.ones.append(self._new(unit, activity.at, now))
-            self.debt[unit] = owed
+        self._raise_tier(sale)
+        self.sales.append(sale)
+        # The rest of the sale is rated under what was used up, not under what lay beside it.
+        seen.promises = list(rated.consumed)
+        self._receives(rated, activity, now)
         self.carry.update(rated.carry)
-        self.counts.update(rated.counts)
-        self.last_active = now
+        self._remembers(rated)
+        self.last_active = max(activity.at, self.last_active or activity.at)
         return rated
 
-    def spends(self, unit: str, units: int, now: datetime) -> None:
+    def spends(self, unit: str, units: int, now: datetime) -> list[One]:
         self.lets_expire(now)
-        for one in self._spendable(unit, now)[:units]:
+        spent = self._spendable(unit, now)[:units]
+        for one in spent:
             one.state = "spent"
-        self.last_active = now
+        self.last_active = max(now, self.last_active or now)
+        return spent
 
-    def lets_expire(self, now: datetime) -> int:
-        over = [one for one in self.ones if one.state == "here" and self.ends_of(one) <= now]
-        for one in over:
-            one.state = "expired"
-        return len(over)
+    def looks_at_tier(self, now: datetime) -> None:
+        if self.terms.tiers is not None:
+            self.tier = walk_tiers(self.terms.tiers, self._tier_facts(), self._day(now))
 
-    def gives_back(self, number: int, refund: Refund, now: datetime) -> None:
+    def gives_back(
+        self, number: int, refund: Refund, now: datetime, *, choice: SpentReward | None = None
+    ) -> bool:
+        """Take a refund; False when staff must be asked first, and nothing happens."""
         sale = self.sales[number]
+        self.lets_expire(now)
+        whole = sale.paid_back + refund.paid_minor >= sale.paid
+        policy = choice or self.terms.spent_reward
+        if whole and sale.rewards and policy is SpentReward.ASK:
+            return False
         sale.paid_back += refund.paid_minor
         sale.lines_back += refund.lines
-        rest = self._rest(sale)
-        rated = self.rate(rest, sale.snapshot) if rest else Rated()
+        if whole and policy is SpentReward.RESTORE:
+            for spent in sale.rewards:
+                self._restore(spent, now)
+            sale.rewards = []
+        rest = None if whole else self._rest(sale)
+        rated = SlowRater(self.terms, rest, sale.seen).rate() if rest else Rated()
         for unit in {*sale.standing, *sale.carry_change}:
             gone = max(0, sale.standing.get(unit, 0) - rated.units.get(unit, 0))
-            self._takes(unit, gone, number, now)
-            before = sale.snapshot.carry.get(unit, 0)
+            self._takes(unit, gone, number)
+            before = sale.seen.carry.get(unit, 0)
             change = rated.carry.get(unit, before) - before
             moved = change - sale.carry_change.get(unit, 0)
             self.carry[unit] = self.carry.get(unit, 0) + moved
             sale.carry_change[unit] = change
-        for code, reached in sale.counts.items():
-            rest_count = rated.counts.get(code, sale.snapshot.counts.get(code, 0))
-            self.counts[code] = max(0, self.counts.get(code, 0) - reached + rest_count)
-            sale.counts[code] = rest_count
+        self._forgets(sale, rated)
+        self.looks_at_tier(now)
+        return True
 
-    def _takes(self, unit: str, units: int, number: int, now: datetime) -> None:
-        sale = self.sales[number]
-        taken_before = sale.given.units.get(unit, 0) - sale.standing.get(unit, 0)
-        sale.standing[unit] = sale.standing.get(unit, 0) - units
-        dead = sum(
-            1 for one in self.ones if (one.unit, one.sale, one.state) == (unit, number, "expired")
+    def uses(self, promise: SlowPromise, activity: Activity, now: datetime) -> int | None:
+        """What a promised discount takes off, or None when it cannot be used."""
+        left = activity.gross_minor - activity.discount_minor - activity.redeemed_minor
+        left -= activity.tip_minor
+        for line in activity.lines:
+            if line.gift_card:
+                left -= line.net_minor + line.tax_minor
+        gifts = sum(x.net_minor + x.tax_minor for x in activity.lines if x.gift_card)
+        if not promise.is_live(now) or now < promise.granted_at:
+            return None
+        if left + gifts < promise.least or left <= 0:
+            return None
+        promise.state = "used"
+        self.last_active = max(now, self.last_active or now)
+        if promise.grant.kind is GrantKind.PERCENT_OFF_NEXT:
+            return floor(Fraction(left * promise.grant.amount, 100))
+        return min(left, promise.grant.amount)
+
+    def pays_with(self, rate: PaymentRule, to_pay: int, now: datetime) -> tuple[int, int]:
+        """How many units pay how much, one step of the rate after the other; none is (0, 0)."""
+        units = minor = 0
+        while (
+            units + rate.units <= self.spendable(rate.unit, now)
+            and minor + rate.minor <= to_pay * rate.max_percent // 100
+        ):
+            units, minor = units + rate.units, minor + rate.minor
+        return (units, minor) if units >= rate.min_units else (0, 0)
+
+    # What a sale leaves, and what a refund takes of it.
+
+    def _seen(self, at: datetime, now: datetime, around: Around = NOTHING) -> Seen:
+        today = self._today(at)
+        return Seen(
+            now=now,
+            carry=dict(self.carry),
+            today=today,
+            shop_today={
+                unit.code: today.get(unit.code, 0) + around.others for unit in self.terms.units
+            },
+            promises=self.open_promises(),
+            facts={code: list(facts) for code, facts in self.facts.items()},
+            once=set(self.once),
+            tier=self.tier,
+            purchases=sum(1 for sale in self.sales if not sale.is_back),
+            member_average=around.member_average,
+            shop_average=around.shop_average,
         )
-        units -= min(units, max(0, dead - taken_before))
-        mine = [one for one in self._here(unit) if one.sale == number]
-        others = [one for one in self._here(unit) if one.sale != number and self.ends_of(one) > now]
+
+    def _receives(self, rated: Rated, activity: Activity, now: datetime) -> None:
+        sale = len(self.sales) - 1
+        for unit in self.terms.units:
+            code = unit.code
+            owed = self.debt.get(code, 0)
+            for part, units in (
+                ("ordinary", rated.ordinary.get(code, 0)),
+                ("welcome", rated.welcome.get(code, 0)),
+            ):
+                for _one in range(units):
+                    if owed:
+                        owed -= 1
+                        continue
+                    # Without a return window a welcome is a unit like the others.
+                    kept = part if unit.pending_days else "ordinary"
+                    self.ones.append(self._new(code, activity.at, now, sale=sale, part=kept))
+            self.debt[code] = owed
+            for number, (pack, units, days) in enumerate(rated.packs):
+                for _one in range(units if pack == code else 0):
+                    self.ones.append(
+                        self._new(
+                            code, activity.at, now, sale=sale, part=f"pack{number}", days=days
+                        )
+                    )
+
+    def _remembers(self, rated: Rated) -> None:
+        for code, fact in rated.facts.items():
+            self.facts.setdefault(code, []).append(fact)
+        self.once |= rated.once
+        self.promises += rated.promised
+        for promise in rated.consumed:
+            promise.state = "used"
+
+    def _forgets(self, sale: SlowSale, rated: Rated) -> None:
+        sale.counted = min(sale.counted, rated.counted)
+        for code, was in sale.facts.items():
+            is_now = rated.facts.get(code)
+            found = sale.seen.facts.get(code, [])
+            self.facts[code].append(Fact(instead=([*found, was], [*found, is_now or NO_FACT])))
+        sale.facts = {code: rated.facts.get(code, NO_FACT) for code in sale.facts}
+        self.once -= sale.once - rated.once
+        sale.once &= rated.once
+        still = {promise.rule for promise in rated.promised}
+        for promise in sale.promised:
+            if promise.rule not in still and promise.state == "open":
+                promise.state = "void"
+        for promise in sale.consumed:
+            if promise not in rated.consumed:
+                promise.state = "open"
+        sale.consumed = [one for one in sale.consumed if one in rated.consumed]
+
+    def _takes(self, unit: str, units: int, number: int) -> None:
+        sale = self.sales[number]
+        sale.standing[unit] = sale.standing.get(unit, 0) - units
+        own = [one for one in self.ones if (one.unit, one.sale) == (unit, number)]
+        dead = sum(1 for one in own if one.state == "expired") - sale.gone.get(unit, 0)
+        gone = min(units, dead)
+        sale.gone[unit] = sale.gone.get(unit, 0) + gone
+        units -= gone
+        here = self._here(unit)
+        mine = [one for one in here if one.sale == number]
+        others = [one for one in here if one.sale != number]
         for one in [*mine, *others]:
             if units:
                 one.state = "taken"
@@ -183,208 +323,45 @@ class SlowCard:
         if self.terms.debt is DebtPolicy.OWE:
             self.debt[unit] = self.debt.get(unit, 0) + units
 
-    # How it is worked out.
+    def _restore(self, spent: list[One], now: datetime) -> None:
+        grace = self._midnight_after(now, self.terms.restore_days)
+        lots = {(one.unit, one.sale, one.part) for one in spent}
+        for one in spent:
+            one.state = "here"
+        for one in self.ones:
+            if (one.unit, one.sale, one.part) in lots and self.ends_of(one) < grace:
+                one.ends, one.idle_days = grace, None
 
-    def rate(self, activity: Activity, snapshot: Snapshot) -> Rated:
-        cents, counted = self._cents(activity)
-        rated = Rated(counted=counted)
-        bought = counted > 0 or bool(activity.visits) or any(activity.taps.values())
-        for unit in self.terms.units:
-            units = 0
-            for rule in self.terms.rules:
-                if getattr(rule, "unit", None) != unit.code or isinstance(rule, MultiplierRule):
-                    continue
-                if isinstance(rule, SpendRule | CashbackRule):
-                    units += self._by_amount(rule, cents, activity, snapshot=snapshot, rated=rated)
-                elif isinstance(rule, VisitRule):
-                    units += self._by_visit(rule, activity, counted, bought=bought)
-                elif isinstance(rule, ItemRule):
-                    units += self._by_item(rule, activity)
-            units += self._extras(unit.code, activity, snapshot, rated=rated, bought=bought)
-            units = self._capped(unit.code, units, snapshot)
-            if units:
-                rated.units[unit.code] = units
-        return rated
+    def _raise_tier(self, sale: SlowSale) -> None:
+        tiers = self.terms.tiers
+        if tiers is None:
+            return
+        day = self._day(sale.activity.at)
+        total = sum(
+            amount
+            for sold, amount in self._tier_facts()
+            if sold >= day or counts_on(tiers, sold, day)
+        )
+        by_money = tiers.basis is TierBasis.SPEND
+        total += sale.counted if by_money else sale.given.units.get(tiers.unit, 0)
+        self.tier = risen_tier(tiers, self.tier, total)
 
-    def _cents(self, activity: Activity) -> tuple[list[Line | None], int]:
-        counts = self.terms.counts
-        counted = activity.gross_minor
-        if not counts.tax:
-            counted -= activity.tax_minor
-        if not counts.tip:
-            counted -= activity.tip_minor
-        good = []
-        for line in activity.lines:
-            worth = line.net_minor + (line.tax_minor if counts.tax else 0)
-            barred = not counts.exclude.everything and self._meant(counts.exclude, line)
-            if barred or not line.counts:
-                counted -= worth
-            else:
-                good.append((line, worth))
-        counted = max(0, counted - activity.redeemed_minor)
-        for limit in self.terms.limits:
-            if limit.kind is LimitKind.AMOUNT_PER_SCAN:
-                counted = min(counted, limit.most)
-        cents: list[Line | None] = [line for line, worth in good for _cent in range(worth)]
-        cents += [None] * (counted - len(cents))
-        return cents, counted
-
-    def _by_amount(
-        self,
-        rule: SpendRule | CashbackRule,
-        cents: list[Line | None],
-        activity: Activity,
-        *,
-        snapshot: Snapshot,
-        rated: Rated,
-    ) -> int:
-        counted = rated.counted
-        if counted == 0 or counted < rule.min_sale_minor or not self._on(rule.when, activity):
-            return 0
-        if not rule.when.match.everything and not any(
-            self._meant(rule.when.match, line) for line in self._lines(activity)
-        ):
-            return 0
-        worth = []
-        for line in cents:
-            meant = rule.when.match.everything or (
-                line is not None and self._meant(rule.when.match, line)
+    def _tier_facts(self) -> list[tuple[date, int]]:
+        tiers = self.terms.tiers
+        assert tiers is not None
+        return [
+            (
+                self._day(sale.activity.at),
+                sale.counted
+                if tiers.basis is TierBasis.SPEND
+                else sale.standing.get(tiers.unit, 0),
             )
-            worth.append(self._best(rule.unit, line, activity) if meant else 0)
-        worth.sort(reverse=True)
-        weight = sum(worth[:counted]) // 100
-        carry = snapshot.carry.get(rule.unit, 0)
-        rounding = next(u.rounding for u in self.terms.units if u.code == rule.unit)
-        if isinstance(rule, CashbackRule):
-            size, step, each = weight * rule.basis_points, 10_000, 1
-        else:
-            size, step, each = weight, rule.spend_minor, rule.units
-        if rounding is not Rounding.CARRY:
-            exact = Fraction(size, step)
-            steps = {
-                Rounding.DOWN: floor(exact),
-                Rounding.UP: ceil(exact),
-                Rounding.NEAREST: floor(exact + Fraction(1, 2)),
-            }[rounding]
-            return steps * each
-        total, units = carry + size, 0
-        while total >= step:
-            total -= step
-            units += each
-        rated.carry[rule.unit] = total
-        return units
-
-    def _by_visit(self, rule: VisitRule, activity: Activity, counted: int, *, bought: bool) -> int:
-        if counted < rule.min_sale_minor or not self._on(rule.when, activity):
-            return 0
-        visits = activity.visits if activity.visits is not None else int(bought)
-        best = max(
-            [100]
-            + [
-                other.percent
-                for other in self._multipliers(rule.unit, activity)
-                if other.when.match.everything
-                or any(self._meant(other.when.match, line) for line in self._lines(activity))
-            ]
-        )
-        return rule.units * visits * best // 100
-
-    def _by_item(self, rule: ItemRule, activity: Activity) -> int:
-        if not self._on(rule.when, activity):
-            return 0
-        weight = 0
-        for line in self._lines(activity):
-            free = activity.gross_minor > 0 and line.net_minor == 0
-            if self._meant(rule.when.match, line) and not free:
-                weight += line.quantity * self._best(rule.unit, line, activity)
-        return rule.units * weight // 100
-
-    def _extras(
-        self,
-        unit: str,
-        activity: Activity,
-        snapshot: Snapshot,
-        *,
-        rated: Rated,
-        bought: bool,
-    ) -> int:
-        counted = rated.counted
-        units = 0
-        for rule in self.terms.rules:
-            if isinstance(rule, BonusRule) and rule.grant.unit == unit:
-                if bought and counted >= rule.floor.minor and self._on(rule.when, activity):
-                    units += rule.grant.amount
-            elif isinstance(rule, ChallengeRule) and rule.levels[0].grant.unit == unit:
-                if not bought or counted < rule.min_sale_minor:
-                    continue
-                count = snapshot.counts.get(rule.code, 0) + 1
-                if count == rule.levels[0].goal:
-                    count, units = 0, units + rule.levels[0].grant.amount
-                rated.counts[rule.code] = count
-        return units
-
-    def _capped(self, unit: str, units: int, snapshot: Snapshot) -> int:
-        for limit in self.terms.limits:
-            if limit.unit != unit:
-                continue
-            if limit.kind is LimitKind.UNITS_PER_SCAN:
-                units = min(units, limit.most)
-            elif limit.kind is LimitKind.UNITS_PER_DAY:
-                units = min(units, max(0, limit.most - snapshot.today.get(unit, 0)))
-        return units
-
-    def _lines(self, activity: Activity) -> list[Line]:
-        barred = self.terms.counts.exclude
-        return [
-            line
-            for line in activity.lines
-            if line.counts and (barred.everything or not self._meant(barred, line))
+            for sale in self.sales
         ]
 
-    def _multipliers(self, unit: str, activity: Activity) -> list[MultiplierRule]:
-        return [
-            rule
-            for rule in self.terms.rules
-            if isinstance(rule, MultiplierRule)
-            and rule.unit == unit
-            and self._on(rule.when, activity)
-        ]
-
-    def _best(self, unit: str, line: Line | None, activity: Activity) -> int:
-        fits = [
-            rule.percent
-            for rule in self._multipliers(unit, activity)
-            if rule.when.match.everything
-            or (line is not None and self._meant(rule.when.match, line))
-        ]
-        return max([100, *fits])
-
-    def _meant(self, match: Match, line: Line) -> bool:
-        return (
-            match.everything
-            or line.category in match.categories
-            or line.item in match.items
-            or (match.own_brand and line.own_brand)
-        )
-
-    def _on(self, when: When, activity: Activity) -> bool:
-        local = activity.at.astimezone(self.zone)
-        minute = local.hour * 60 + local.minute
-        hours = set()
-        here = when.from_minute
-        while True:
-            hours.add(here)
-            here = (here + 1) % 1440
-            if here == when.until_minute % 1440:
-                break
-        return (not when.weekdays or local.isoweekday() in when.weekdays) and minute in hours
-
-    def _rest(self, sale: SlowSale) -> Activity | None:
+    def _rest(self, sale: SlowSale) -> Activity:
         activity = sale.activity
-        paid = activity.gross_minor - activity.redeemed_minor - activity.discount_minor
-        left = paid - sale.paid_back
-        if left <= 0:
-            return None
+        left = sale.paid - sale.paid_back
         lines, gone_net, gone_tax = list(activity.lines), 0, 0
         for back in sale.lines_back:
             place = next(n for n, line in enumerate(lines) if line.item == back.item)
@@ -396,11 +373,12 @@ class SlowCard:
                 category=line.category,
                 own_brand=line.own_brand,
                 counts=line.counts,
+                gift_card=line.gift_card,
                 quantity=line.quantity - back.quantity,
                 net_minor=line.net_minor - back.net_minor,
                 tax_minor=line.tax_minor - back.tax_minor,
             )
-        share = Fraction(left, paid - min(gone_net + gone_tax, sale.paid_back))
+        share = Fraction(left, sale.paid - min(gone_net + gone_tax, sale.paid_back))
         tax = max(0, activity.tax_minor - gone_tax)
         both = min(left, floor((tax + activity.tip_minor) * share))
         tip = min(both, floor(activity.tip_minor * share))
@@ -414,51 +392,14 @@ class SlowCard:
             discount_minor=discount,
             redeemed_minor=activity.redeemed_minor,
             visits=activity.visits,
+            taps=activity.taps,
             lines=tuple(line for line in lines if line.quantity),
         )
 
     def _today(self, at: datetime) -> dict[str, int]:
-        day = at.astimezone(self.zone).date()
         sums: dict[str, int] = {}
         for sale in self.sales:
-            if sale.activity.at.astimezone(self.zone).date() == day:
-                for unit, units in sale.given.units.items():
+            if self._day(sale.activity.at) == self._day(at):
+                for unit, units in sale.standing.items():
                     sums[unit] = sums.get(unit, 0) + units
         return sums
-
-    def _here(self, unit: str) -> list[One]:
-        here = [one for one in self.ones if one.unit == unit and one.state == "here"]
-        return sorted(here, key=lambda one: (self.ends_of(one), one.available, one.sale))
-
-    def _spendable(self, unit: str, now: datetime) -> list[One]:
-        return [one for one in self._here(unit) if one.available <= now < self.ends_of(one)]
-
-    def _new(self, unit: str, at: datetime, now: datetime) -> One:
-        terms = next(one for one in self.terms.units if one.code == unit)
-        day = at.astimezone(self.zone).date()
-        available = min(at, now)
-        if terms.pending_days:
-            available = self._midnight(day + timedelta(days=terms.pending_days))
-        ends = None
-        if terms.expiry.kind is ExpiryKind.DAYS:
-            ends = self._midnight_after(at, terms.expiry.days)
-        elif terms.expiry.kind is ExpiryKind.MONTH_END:
-            last = day
-            for _month in range(terms.expiry.months + 1):
-                while (last + timedelta(days=1)).month == last.month:
-                    last += timedelta(days=1)
-                last += timedelta(days=1)
-            ends = self._midnight(last)
-        return One(
-            unit=unit,
-            sale=len(self.sales) - 1,
-            available=available,
-            ends=ends,
-            idle_days=terms.expiry.days if terms.expiry.kind is ExpiryKind.IDLE else None,
-        )
-
-    def _midnight_after(self, moment: datetime, days: int) -> datetime:
-        return self._midnight(moment.astimezone(self.zone).date() + timedelta(days=days + 1))
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone)

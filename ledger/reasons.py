@@ -143,6 +143,8 @@ def sentences(
             parts.append(_towards_goal(reason))
         case "reward":
             parts.append(reward_name)
+        case "merge":
+            parts.append(_("Two cards became one"))
         case "reverse" if reason["of"] == "redeem":
             parts.append(_("A redemption was undone"))
         case "reverse":

@@ -180,6 +180,8 @@ def _known(
     found = work.members.by_email_index(programme_id, email) if email else None
     if found is None and phone:
         found = work.members.by_phone_index(programme_id, phone)
+    if found is not None and found.merged_into_id is not None:
+        return work.members.get(found.merged_into_id)
     return found
 
 

@@ -78,6 +78,9 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     member = work.members.get(member_id)
     if member.state == MemberState.ERASED:
         return Erased(member_id=member_id, cards=0, again=True)
+    for other_id in work.members.merged_into(member_id):
+        # The same person's card that was merged into this one.
+        _erase(work, other_id, actor=actor)
     indexes = (member.email_index, member.phone_index)
     work.joining.forget_contacts([index for index in indexes if index is not None])
     work.members.blank(member_id)

@@ -44,9 +44,10 @@ _PHONE_DIGITS_MIN: Final = 6
 
 
 class FoundBy(StrEnum):
-    """What led to the member; only `code` proves the card."""
+    """What led to the member; only `code` and `old_card` prove the card."""
 
     CODE = "code"
+    OLD_CARD = "old_card"
     OLD_CODE = "old_code"
     GIFT_NUMBER = "gift_number"
     NUMBER = "number"
@@ -73,6 +74,11 @@ class FoundMember:
     by: FoundBy
     may_redeem: bool
     last_used: datetime | None
+
+    @property
+    def shows_old_card(self) -> bool:
+        """Whether a card of the system before us was shown: its holder may want the new one."""
+        return self.by in {FoundBy.OLD_CARD, FoundBy.OLD_CODE}
 
 
 def find_by_code(ctx: Loyalty, merchant_id: int, scanned: str) -> FoundMember:
@@ -173,7 +179,7 @@ def _by_old_code(work: UnitOfWork, text: str) -> FoundMember | None:
     member = work.members.get(wallet_pass.member_id)
     if wallet_pass.voided_at is not None or member.state != MemberState.ACTIVE:
         return None
-    return _found(work, member, by=FoundBy.CODE if proves_card(text) else FoundBy.OLD_CODE)
+    return _found(work, member, by=FoundBy.OLD_CARD if proves_card(text) else FoundBy.OLD_CODE)
 
 
 def _by_barcode(work: UnitOfWork, text: str, *, merchant_id: int) -> FoundMember | None:
@@ -190,6 +196,8 @@ def _by_barcode(work: UnitOfWork, text: str, *, merchant_id: int) -> FoundMember
 def _by_number(work: UnitOfWork, text: str) -> FoundMember | None:
     number = check_member_number(text)
     member = work.members.by_number(number) if number else None
+    if member is not None and member.merged_into_id is not None:
+        member = work.members.get(member.merged_into_id)
     if member is None or member.state != MemberState.ACTIVE:
         return None
     return _found(work, member, by=FoundBy.NUMBER)
@@ -224,7 +232,7 @@ def _by_name(work: UnitOfWork, text: str) -> tuple[FoundMember, ...]:
 
 def _found(work: UnitOfWork, member: Member, *, by: FoundBy) -> FoundMember:
     wallet_pass = work.passes.current_of_member(member.id)
-    scanned = by is FoundBy.CODE
+    scanned = by in {FoundBy.CODE, FoundBy.OLD_CARD}
     return FoundMember(
         member_id=member.id,
         pass_id=wallet_pass.id,

@@ -26,6 +26,11 @@ def add_old_code(work: UnitOfWork, pass_id: int, code: str) -> None:
     work.directory.add_token(OLD_CODE, _hash(work.scope.merchant, code), pass_id)
 
 
+def drop_old_code(work: UnitOfWork, code: str) -> None:
+    """Let this code find nothing any more."""
+    work.directory.remove_token(OLD_CODE, _hash(work.scope.merchant, code))
+
+
 def pass_of_old_code(work: UnitOfWork, text: str) -> int | None:
     """The card that was called so."""
     entry = work.directory.token(_hash(work.scope.merchant, text.strip()))

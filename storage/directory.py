@@ -99,6 +99,16 @@ class Directory:
         if not fresh and self.token(token_hash) != mine:
             raise Conflict("This code already belongs to another card.")
 
+    def remove_token(self, kind: str, token_hash: bytes) -> None:
+        """Make one token dead."""
+        self._scope.execute(
+            delete(directory_token).where(
+                directory_token.c.token_hash == token_hash,
+                directory_token.c.kind == kind,
+                directory_token.c.merchant_id == self._scope.merchant,
+            )
+        )
+
     def remove_tokens(self, kind: str, subject_id: int) -> None:
         """Make every token of a subject dead."""
         self._scope.execute(

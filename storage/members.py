@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
@@ -140,6 +140,30 @@ class Members:
         self._scope.execute(statement.values(**values))
         put_words(self._scope, changed.id, changed.name_folded)
 
+    def namesakes(self, other: Member, limit: int) -> list[Member]:
+        """Other active members of the programme with exactly this name."""
+        if not other.name_folded:
+            return []
+        return self._many(
+            member.c.programme_id == other.programme_id,
+            member.c.name_folded == other.name_folded,
+            member.c.id != other.id,
+            member.c.state == MemberState.ACTIVE,
+            limit=min(limit, SEARCH_MAX),
+        )
+
+    def merged_into(self, member_id: int) -> list[int]:
+        """Whose cards became a part of this one's."""
+        query = self._scope.select(member, member.c.id).where(member.c.merged_into_id == member_id)
+        return [int(row.id) for row in self._scope.execute(query)]
+
+    def add_purchases_before(self, member_id: int, purchases: int) -> None:
+        """Count purchases that were made before, or on another card."""
+        if purchases:
+            mine = self._scope.update(member).where(member.c.id == member_id)
+            counted = member.c.purchases_before + purchases
+            self._scope.execute(mine.values(purchases_before=counted))
+
     def set_merged(self, member_id: int, into_id: int | None) -> None:
         """Note whose card this one became a part of, None when it is its own again."""
         state = MemberState.ACTIVE if into_id is None else MemberState.LEFT
@@ -189,10 +213,14 @@ class Members:
             rows = self._many(
                 member.c.programme_id.in_(mine),
                 condition,
-                member.c.state == MemberState.ACTIVE,
+                or_(member.c.state == MemberState.ACTIVE, member.c.merged_into_id.is_not(None)),
                 limit=SEARCH_MAX,
             )
-            found.update((row.id, row) for row in rows)
+            for row in rows:
+                # Who is asked for by a contact of a merged card is found on the kept one.
+                one = self.get(row.merged_into_id) if row.merged_into_id else row
+                if one.state == MemberState.ACTIVE:
+                    found[one.id] = one
         return list(found.values())
 
     def search_name(self, folded: str, limit: int = SEARCH_MAX) -> list[Member]:

@@ -153,6 +153,14 @@ class WalletPasses:
         )
         Deliveries(self._scope).bump_pass(pass_id)
 
+    def revive(self, pass_id: int) -> None:
+        """Let a void card be valid again, and its phones come and see."""
+        table = tables.wallet_pass
+        self._scope.execute(
+            self._scope.update(table).where(table.c.id == pass_id).values(voided_at=None)
+        )
+        Deliveries(self._scope).bump_pass(pass_id)
+
     def set_pass_type(self, pass_id: int, pass_type_id: int) -> None:
         """Give the card its pass type, once; it is part of the card's name on every phone."""
         table = tables.wallet_pass

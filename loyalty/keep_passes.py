@@ -221,7 +221,7 @@ def _new(plan: _Plan, work: UnitOfWork, card: KeptCard) -> WalletPass:
     used = wallet_pass.fetched_revision or wallet_pass.google_object_id
     if used or work.passes.devices_of_pass(wallet_pass.id):
         raise Conflict(
-            _("This person has a card from here already. Take the old one over with --as new-card.")
+            _("This person has a card from here already. Take the old one over as new-card.")
         )
     sealed = seal_token(plan.ctx.keyring, plan.merchant_id, card.authentication_token)
     work.kept_passes.take_over(

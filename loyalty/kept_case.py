@@ -128,28 +128,28 @@ def _next_steps(
     host = host_of(old_url) if old_url else ""
     match case:
         case KeepCase.MOVED:
-            return (_("Take the cards over: run it again with --as moved."),)
+            return (_("Take the cards over as moved."),)
         case KeepCase.LAST_UPDATE:
             move = _(
-                "If the name %(host)s is yours, let it lead to this machine and run this again: then "
+                "If the name %(host)s is yours, let it lead to this machine and look again: then "
                 "nothing is asked of anybody.",
                 host=host,
             )
             update = _(
-                "Else run it with --as last-update, and then ask the old vendor for one update of "
+                "Else take them over as last-update, and then ask the old vendor for one update of "
                 "all passes with webServiceURL %(url)s and nothing else changed; phones then come "
                 "here by themselves.",
                 url=f"{ours}{WEB_SERVICE_PATH}",
             )
-            neither = _("If the vendor refuses, run it with --as new-card.")
+            neither = _("If the vendor refuses, take them over as new-card.")
             return (*((move,) if host else ()), update, neither)
         case KeepCase.NEW_CARD:
             install = _(
                 "If the Pass Type ID belongs to your own Apple team, install a certificate for it "
-                "first and run this again."
+                "first and look again."
             )
             take = _(
-                "Else run it with --as new-card: tills accept the old codes and show the balance, "
+                "Else take them over as new-card: tills accept the old codes and show the balance, "
                 "and each customer is offered a new card."
             )
             return (take,) if installed else (install, take)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -19,13 +15,12 @@ from common.actor import SYSTEM
 from common.errors import InvalidInput, NotFound
 from loyalty.context import Loyalty
 from loyalty.export_passes import export_passes, is_export, open_export
-from loyalty.keep_passes import KeepRequest, KeptResult, keep_passes
-from loyalty.kept_addresses import check_address, host_of
-from loyalty.kept_case import CaseReport, KeepCase, which_case
-from loyalty.kept_rows import FILE_BYTES_MAX, KeptList, read_kept_cards
+from loyalty.keep_passes import KeptResult
+from loyalty.kept_case import CaseReport, KeepCase
+from loyalty.kept_lists import demand_possible, judge_lists, keep_lists, read_lists
+from loyalty.kept_rows import FILE_BYTES_MAX
 from loyalty.programmes import list_programmes
 from regulars.commands.frame import Desk, chosen, framed, merchant_option
-from regulars.installation import Installation
 from storage.unit_of_work import open_work
 
 EXIT_REFUSED: Final = 1
@@ -71,42 +66,26 @@ def import_passes(
     """
     installation = desk.open()
     shop = chosen(installation, merchant)
-    lists = [
-        replace(
-            one,
-            pass_type=pass_type or one.pass_type,
-            web_service_url=_address(old_url or one.web_service_url),
-        )
-        for one in read_kept_cards(_list(file, passphrase_file))
-    ]
-    reports = [_report(installation, shop.id, one) for one in lists]
+    lists = read_lists(_list(file, passphrase_file), pass_type=pass_type, old_url=old_url)
+    ctx = installation.loyalty
+    reports = judge_lists(ctx, shop.id, lists)
     if wanted is None:
         lines = [line for report in reports for line in _report_lines(report)]
         facts = [_report_facts(report) for report in reports]
         desk.console.show({"kinds": facts}, *lines, "Nothing was changed.")
         return 0
-    for report in reports:
-        if KeepCase(wanted) not in report.possible:
-            raise InvalidInput(" ".join((*report.because, *report.next_steps)), field="as")
+    demand_possible(KeepCase(wanted), reports)
     # Opened before anything is stored: a file that is there already is never overwritten.
     stream = _new_file(links)
-    programme_id = _programme(installation.loyalty, shop.id, programme)
-    results = [
-        keep_passes(
-            installation.loyalty,
-            shop.id,
-            KeepRequest(
-                programme_id=programme_id,
-                cards=one.cards,
-                case=KeepCase(wanted),
-                pass_type=one.pass_type,
-                old_url=one.web_service_url,
-                actor=SYSTEM,
-            ),
-            progress=_progress,
-        )
-        for one in lists
-    ]
+    results = keep_lists(
+        ctx,
+        shop.id,
+        lists,
+        case=KeepCase(wanted),
+        programme_id=_programme(ctx, shop.id, programme),
+        actor=SYSTEM,
+        progress=_progress,
+    )
     if stream:
         with stream:
             rows = [row for result in results for row in result.links]
@@ -114,22 +93,6 @@ def import_passes(
     refused = [one for result in results for one in result.refused]
     desk.console.show(_facts(results), *_lines(results), *(_sentences(refused)))
     return EXIT_REFUSED if refused else 0
-
-
-def _address(url: str | None) -> str | None:
-    return check_address(url) if url else None
-
-
-def _report(installation: Installation, merchant_id: int, listed: KeptList) -> CaseReport:
-    url = listed.web_service_url
-    return which_case(
-        installation.loyalty,
-        merchant_id,
-        listed.cards,
-        pass_type=listed.pass_type,
-        old_url=url,
-        leads_here=url is not None and _leads_here(installation, url),
-    )
 
 
 def _new_file(path: Path | None) -> IO[str] | None:
@@ -153,18 +116,6 @@ def _list(file: Path, passphrase_file: Path | None) -> bytes:
     if not is_export(data):
         return data
     return open_export(data, _passphrase(passphrase_file))
-
-
-def _leads_here(installation: Installation, url: str) -> bool:
-    """Whether the old host and our public one are the same machine, as names go."""
-    ours = urlsplit(installation.loyalty.settings.public_url).hostname or ""
-    return bool(_addresses(host_of(url)) & _addresses(ours))
-
-
-def _addresses(host: str) -> set[str]:
-    with suppress(OSError, UnicodeError):
-        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
-    return set()
 
 
 def _programme(ctx: Loyalty, merchant_id: int, slug: str | None) -> int:

@@ -177,7 +177,7 @@ def test_with_neither_the_old_code_finds_the_balance_and_a_new_card_is_offered(
     by_number = find_by_code(world.ctx, world.merchant_id, "M-0017")
     assert by_code.member_id == by_number.member_id
     # A long code proves the card; a number that can be guessed only finds it.
-    assert (by_code.by, by_code.may_redeem) == (FoundBy.CODE, True)
+    assert (by_code.by, by_code.may_redeem) == (FoundBy.OLD_CARD, True)
     assert (by_number.by, by_number.may_redeem) == (FoundBy.OLD_CODE, False)
 
 

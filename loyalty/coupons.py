@@ -12,6 +12,7 @@ from common.i18n import gettext as _
 from common.ids import new_id
 from loyalty.context import Loyalty
 from loyalty.offers import COUPON_KINDS, OfferForm, offer_complaints
+from loyalty.tokens import new_token
 from storage.coupons import Coupon
 from storage.deliveries import MassReason
 from storage.unit_of_work import UnitOfWork, open_work, run_work
@@ -19,6 +20,8 @@ from storage.unit_of_work import UnitOfWork, open_work, run_work
 CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{2,23}")
 NAME_MAX: Final = 40
 COUPONS_MAX: Final = 500
+OWN_MAX: Final = 50
+OWN_CODE_LENGTH: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,7 @@ def add_coupon(
     def action(work: UnitOfWork) -> int:
         work.programmes.get(programme_id)
         _check_member(work, coupon, programme_id)
-        if len(work.coupons.all(programme_id)) >= COUPONS_MAX:
-            raise Conflict(_("There are at most %(most)d coupons.", most=COUPONS_MAX))
+        _check_number(work, coupon, programme_id)
         new = _filled(
             Coupon(
                 id=new_id(),
@@ -105,9 +107,14 @@ def change_coupon(
 
 
 def list_coupons(ctx: Loyalty, merchant_id: int, programme_id: int) -> list[Coupon]:
-    """A programme's coupons, the newest first."""
+    """A programme's coupons for everybody, the newest first; not those of one member."""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         return work.coupons.all(programme_id)
+
+
+def own_code() -> str:
+    """A code for one member's coupon, that nobody guesses."""
+    return f"OWN-{new_token()[:OWN_CODE_LENGTH]}"
 
 
 def read_coupon(ctx: Loyalty, merchant_id: int, coupon_id: int) -> Coupon:
@@ -130,6 +137,16 @@ def tell_cards(work: UnitOfWork, coupon: Coupon) -> None:
         work.deliveries.bump_member(coupon.member_id)
 
 
+def tell_of_stock(work: UnitOfWork, coupon_id: int) -> None:
+    """The last one was taken, or is about to be given back: other cards show it no more, or again.
+
+    Read under the coupon's own row, so that of two tills the one that took the last one knows.
+    """
+    coupon = work.coupons.get(coupon_id)
+    if coupon.stock is not None and coupon.used >= coupon.stock:
+        tell_cards(work, coupon)
+
+
 def normal_code(text: str) -> str:
     """A code as it is kept: upper case without spaces."""
     return "".join(text.split()).upper()
@@ -149,6 +166,16 @@ def _check(form: CouponForm) -> None:
         found.append(InvalidInput(message, field="kind"))
     if found:
         raise InvalidInputs(found)
+
+
+def _check_number(work: UnitOfWork, form: CouponForm, programme_id: int) -> None:
+    if form.member_id is None:
+        if len(work.coupons.all(programme_id)) >= COUPONS_MAX:
+            raise Conflict(_("There are at most %(most)d coupons.", most=COUPONS_MAX))
+        return
+    held = work.coupons.of_member(programme_id, form.member_id)
+    if sum(one.member_id is not None for one in held) >= OWN_MAX:
+        raise Conflict(_("A member has at most %(most)d coupons of their own.", most=OWN_MAX))
 
 
 def _check_member(work: UnitOfWork, form: CouponForm, programme_id: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
+from common.i18n import gettext as _
 from ledger.card_view import CardView, card_view_of
 from ledger.offer_words import refusal_sentence
 from ledger.offers import Due, Refused, RewardKind
@@ -28,6 +29,7 @@ class OfferState:
 
     `costs` are words (`10 points, 1 coffee stamp`), empty for a coupon. `needs_sale` tells that
     only a sale will say; `discount_minor` is what it takes off the sale that was given.
+    `limit` tells in words how often this member can still have it, `own` that nobody else can.
     """
 
     id: int
@@ -43,6 +45,8 @@ class OfferState:
     valid_until: datetime | None
     note: str = ""
     donated_minor: int = 0
+    limit: str = ""
+    own: bool = False
 
 
 class _Answered(TypedDict):
@@ -153,6 +157,7 @@ def _reward(
         valid_until=stored.valid_until,
         note=stored.note,
         donated_minor=donated,
+        limit=_limit(offer.per_member, used),
         **_answered(answer, terms),
     )
 
@@ -161,12 +166,13 @@ def _coupon(
     work: UnitOfWork, loaded: Loaded, stored: Coupon, sale: SaleAtHand | None
 ) -> OfferState:
     offer = coupon_offer(stored)
+    used = work.coupons.uses(stored.id, loaded.member_id)
     answer = may_use(
         offer,
         loaded.terms,
         loaded.state,
         member_id=loaded.member_id,
-        used=work.coupons.uses(stored.id, loaded.member_id),
+        used=used,
         activity=sale_activity(work, sale),
         now=work.clock.now(),
     )
@@ -178,8 +184,17 @@ def _coupon(
         costs="",
         left=offer.stock,
         valid_until=stored.valid_until,
+        limit=_limit(offer.uses_max, used),
+        own=stored.member_id is not None,
         **_answered(answer, loaded.terms),
     )
+
+
+def _limit(most: int | None, used: int) -> str:
+    """How often a member can still have it; empty without a limit."""
+    if most is None:
+        return ""
+    return _("%(left)d of %(most)d left for this member", left=max(0, most - used), most=most)
 
 
 def _answered(answer: Due | Refused, terms: ProgrammeTerms) -> _Answered:

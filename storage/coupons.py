@@ -88,8 +88,10 @@ class Coupons:
         return self._one(coupon.c.code == code)
 
     def all(self, programme_id: int) -> list[Coupon]:
-        """A programme's coupons, the newest first."""
-        query = self._coupons().where(coupon.c.programme_id == programme_id)
+        """A programme's coupons for everybody, the newest first."""
+        query = self._coupons().where(
+            coupon.c.programme_id == programme_id, coupon.c.member_id.is_(None)
+        )
         rows = self._scope.execute(query.order_by(coupon.c.id.desc()))
         return [record_of(Coupon, row) for row in rows]
 

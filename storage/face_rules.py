@@ -27,7 +27,7 @@ from passes.content import Content, RewardLine, RuleLines, UnitLine
 from storage.face_words import next_reward
 from storage.offers import reward_offer
 from storage.programmes import Reward
-from storage.rule_faces import load_states
+from storage.rule_faces import load_states, times_redeemed
 from storage.unit_of_work import UnitOfWork
 
 # What stands against a reward only for want of a sale, or for want of units.
@@ -61,13 +61,21 @@ def rules_of(
     faces = {its: _face(work, its, terms) for its, terms in of_rules.items()}
     mine = {member: its for member, its in members.items() if its in of_rules}
     states = load_states(work.scope, of_rules, mine)
+    limited = [one.id for face in faces.values() for one in face.rewards if one.per_member]
+    used = times_redeemed(work.scope, limited, list(mine)) if limited else {}
 
     def add(member_id: int, content: Content) -> Content:
         if member_id not in states:
             return content
         with use_language(content.language):
             face = faces[mine[member_id]]
-            return with_rules(content, face, states[member_id], work.clock.now())
+            return with_rules(
+                content,
+                face,
+                states[member_id],
+                work.clock.now(),
+                used=used.get(member_id, {}),
+            )
 
     return add
 
@@ -80,10 +88,20 @@ def _face(work: UnitOfWork, programme_id: int, terms: ProgrammeTerms) -> RuleFac
     )
 
 
-def with_rules(content: Content, face: RuleFace, state: MemberState, now: datetime) -> Content:
-    """The content with what the rules say of its member, in the current language."""
+def with_rules(
+    content: Content,
+    face: RuleFace,
+    state: MemberState,
+    now: datetime,
+    *,
+    used: Mapping[int, int],
+) -> Content:
+    """The content with what the rules say of its member, in the current language.
+
+    `used` is how often the member had each reward of which a member has only so many.
+    """
     view = card_view_of(face.terms, state, now)
-    lines = tuple(_rewards(face, state, now))
+    lines = tuple(_rewards(face, state, now, used))
     return replace(
         content,
         rewards=lines,
@@ -93,11 +111,14 @@ def with_rules(content: Content, face: RuleFace, state: MemberState, now: dateti
     )
 
 
-def _rewards(face: RuleFace, state: MemberState, now: datetime) -> Iterator[RewardLine]:
+def _rewards(
+    face: RuleFace, state: MemberState, now: datetime, used: Mapping[int, int]
+) -> Iterator[RewardLine]:
     terms = face.terms
     for stored in face.rewards:
         offer = reward_offer(stored, first_unit=terms.units[0].code)
-        answer = may_redeem(offer, terms, state, used=0, activity=None, now=now)
+        times = used.get(stored.id, 0)
+        answer = may_redeem(offer, terms, state, used=times, activity=None, now=now)
         due = isinstance(answer, Due) or (answer.why in _WITH_A_SALE and _covers(offer, state))
         if not due and not isinstance(answer, Due) and answer.why not in _LATER | _WITH_A_SALE:
             continue  # gone, over, or another tier's: the card does not tempt with it

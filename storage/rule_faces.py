@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, exists, func
 
 from common.clock import to_micros
 from ledger.expiry import local_day
@@ -142,6 +142,30 @@ def _progress(scope: Scope, ids: Sequence[int]) -> dict[int, dict[str, Progress]
     found: defaultdict[int, dict[str, Progress]] = defaultdict(dict)
     for row in scope.execute(scope.select(table).where(table.c.member_id.in_(ids))):
         found[row.member_id][row.rule] = progress_of(row.document)
+    return found
+
+
+def times_redeemed(
+    scope: Scope, reward_ids: Sequence[int], member_ids: Sequence[int]
+) -> dict[int, dict[int, int]]:
+    """How many redemptions of these rewards stand, by member and reward."""
+    done, later = tables.operation, tables.operation.alias("later")
+    undone = exists().where(
+        later.c.merchant_id == done.c.merchant_id, later.c.reverses_id == done.c.id
+    )
+    query = (
+        scope.select(done, done.c.member_id, done.c.reward_id, func.count().label("times"))
+        .where(
+            done.c.member_id.in_(member_ids),
+            done.c.reward_id.in_(reward_ids),
+            done.c.kind == "redeem",
+            ~undone,
+        )
+        .group_by(done.c.member_id, done.c.reward_id)
+    )
+    found: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for row in scope.execute(query):
+        found[row.member_id][row.reward_id] = int(row.times)
     return found
 
 

@@ -208,6 +208,8 @@ ROWS: dict[str, Row] = {
     "console.member": CONSOLE_PAGE,
     # The town's cards are of one rate: they have no unit that could rest or be locked.
     "console.rest_pack": CONSOLE_PAGE,
+    "console.member_coupon": CONSOLE_PAGE,
+    "console.give_member_coupon": CONSOLE_PAGE,
     "console.lock_one_unit": CONSOLE_PAGE,
     "console.member_new_phone": CONSOLE_PAGE,
     "console.erase": Row(roles=frozenset({OWNER}), ends_member=True),

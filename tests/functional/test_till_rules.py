@@ -12,8 +12,9 @@ from common.actor import SYSTEM
 from common.clock import ManualClock
 from ledger.offers import RewardKind
 from loyalty.context import Loyalty
-from loyalty.coupons import CouponForm, add_coupon
+from loyalty.coupons import CouponForm, add_coupon, read_coupon
 from loyalty.enrol import Enrolment
+from loyalty.items import ItemForm, change_item, list_items
 from loyalty.publish import publish
 from loyalty.rewards import RewardForm, add_reward
 from loyalty.rule_card import rule_card
@@ -332,3 +333,74 @@ def test_the_owner_says_from_what_sum_a_manager_is_asked(ctx, boutique):
 
     assert till.status == 422
     assert held(boutique, member, "points") == 8
+
+
+def test_a_coupon_of_one_member_is_theirs_alone_and_nothing_is_typed(ctx, boutique):
+    till, member, app = at(boutique, ctx)
+    other = boutique.enrol(name="Grace Hopper")
+    owner = an_owner(app, ctx, CAFE)
+    path = f"/console/members/{member.member_id}"
+    owner.get(path)
+    assert "Give a coupon" in owner.page
+    owner.get(f"{path}/coupon")
+    owner.send(f"{path}/coupon", name="", kind="fixed", value="5")
+    assert owner.status == 422
+    owner.send(f"{path}/coupon", name="Sorry for the wait", kind="fixed", value="5")
+    assert "Sorry for the wait" in owner.page
+    assert "theirs alone" in owner.page
+    owner.get(f"/console/cards/{boutique.programme_id}/coupons")
+    assert "Sorry for the wait" not in owner.page
+
+    scan(till, boutique, other)
+    assert "Sorry for the wait" not in till.page
+    tap(till, "/till/look", amount="20.00")
+    assert "Sorry for the wait" not in till.page
+    scan(till, boutique, member)
+    assert "Sorry for the wait" in till.page
+    tap(till, "/till/look", amount="20.00")
+    code = re.search(r'name="coupon" value="(OWN-[^"]+)"', till.page)
+    assert code is not None
+    tap(till, "/till/coupon", amount="20.00", coupon=code[1])
+    assert "Take €5.00 off." in said(till)
+
+    scan(till, boutique, other)
+    tap(till, "/till/coupon", amount="20.00", coupon=code[1])
+    assert till.status == 409
+
+
+def test_a_changed_coupon_of_one_member_stays_theirs(ctx, boutique):
+    _till, member, app = at(boutique, ctx)
+    coupon = add_coupon(
+        ctx,
+        CAFE,
+        boutique.programme_id,
+        coupon=CouponForm(
+            code="OWN-1", name="One off", kind=RewardKind.PRODUCT, member_id=member.member_id
+        ),
+        actor=SYSTEM,
+    )
+    owner = an_owner(app, ctx, CAFE)
+    path = f"/console/cards/{boutique.programme_id}/coupons/{coupon}"
+    owner.get(path)
+    owner.send(path, name="Two off", kind="product", per_member="1", active="1")
+
+    assert "Two off" in owner.page
+    assert read_coupon(ctx, CAFE, coupon).member_id == member.member_id
+
+
+def test_an_item_without_a_price_counts_what_the_others_leave_or_is_asked_for(ctx, clock):
+    gym = a_trade(ctx, clock, "gym")
+    item_id = next(one.id for one in list_items(ctx, CAFE) if one.code == "ten-classes")
+    form = ItemForm(code="ten-classes", name="Ten classes", price_minor=None)
+    change_item(ctx, CAFE, item_id, item=form, actor=SYSTEM)
+    till, member, _app = at(gym, ctx)
+
+    tap(till, "/till/earn", amount="", **{"item.ten-classes": "1"})
+    assert till.status == 422
+    assert "no price on the list" in said(till)
+    assert held(gym, member, "classes") == 0
+
+    tap(till, "/till/earn", amount="90.00", **{"item.ten-classes": "1"})
+    assert till.status == 200, said(till)
+    assert "€90.00 of this sale counts for it" in said(till)
+    assert held(gym, member, "classes") == 10

@@ -52,6 +52,9 @@ class CouponShown(Offered, Protocol):
     @property
     def code(self) -> str: ...
 
+    @property
+    def member_id(self) -> int | None: ...
+
 
 def kind_words() -> dict[str, str]:
     """What a kind of reward is called."""
@@ -106,15 +109,25 @@ def coupon_fields(facts: Facts) -> tuple[TermField, ...]:
     )
 
 
+def own_coupon_fields(facts: Facts) -> tuple[TermField, ...]:
+    """The form of one member's own coupon: no code is typed, and nobody else takes of a stock."""
+    return tuple(one for one in coupon_fields(facts) if one.name not in {"code", "stock", "tiers"})
+
+
 def reward_form(piece: Mapping[str, Any], unit: str, zone: ZoneInfo) -> RewardForm:
     """What the use case takes."""
     return RewardForm(unit=unit, note=piece.get("note", ""), **_shared(piece, zone))
 
 
-def coupon_form(piece: Mapping[str, Any], zone: ZoneInfo) -> CouponForm:
+def coupon_form(
+    piece: Mapping[str, Any], zone: ZoneInfo, *, member_id: int | None = None
+) -> CouponForm:
     """What the use case takes; the shared fields are the reward's."""
     return CouponForm(
-        code=piece.get("code", ""), name=piece.get("name", ""), **_shared(piece, zone)
+        code=piece.get("code", ""),
+        name=piece.get("name", ""),
+        member_id=member_id,
+        **_shared(piece, zone),
     )
 
 

@@ -162,7 +162,7 @@ def change_one_coupon(programme_id: int, coupon_id: int) -> ResponseReturnValue:
             services().loyalty,
             who.merchant_id,
             coupon_id,
-            coupon=coupon_form({**piece, "code": known.code}, _zone()),
+            coupon=coupon_form({**piece, "code": known.code}, _zone(), member_id=known.member_id),
             active=flag("active"),
             actor=who.actor(),
         )
@@ -172,6 +172,8 @@ def change_one_coupon(programme_id: int, coupon_id: int) -> ResponseReturnValue:
         values = {**sent_values(fields, request.form), "active": flag("active") and "1"}
         form = Form(values=values, errors=refused(error).errors)
         return _coupon(programme, coupon_id, form), error.status
+    if known.member_id is not None:
+        return done(_("The coupon is changed."), "member", member_id=known.member_id)
     return done(_("The coupon is changed."), "coupons", programme_id=programme_id)
 
 

@@ -9,7 +9,7 @@ Rules: whatever pays needs the card's code or a manager's PIN, as a reward does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -155,6 +155,7 @@ def collect(till: TillSession, found: FoundMember) -> ResponseReturnValue:
     if tier_minor or sale.paid_minor:
         left = _money(sale.amount_minor - tier_minor - sale.paid_minor, till)
         notes.append(_("To pay: %(amount)s", amount=left))
+    notes += _unpriced_notes(till, sale)
     return show_result(till, found, result, notes=tuple(notes))
 
 
@@ -180,7 +181,7 @@ def sent_sale(till: TillSession, member_id: int) -> SaleSoFar:
     Raises:
         InvalidInput: fields `amount` and `item.<code>`.
     """
-    lines = _lines(till)
+    lines, unpriced = _lines(till)
     typed = secret("amount").strip()
     amount = sum(line.net_minor for line in lines)
     if typed:
@@ -189,7 +190,7 @@ def sent_sale(till: TillSession, member_id: int) -> SaleSoFar:
         member_id=member_id,
         amount_minor=amount,
         paid=open_paid(request.form.get("sale", ""), member_id),
-        lines=_shared_out(lines, amount),
+        lines=_shared_out(lines, amount, unpriced),
     )
 
 
@@ -224,29 +225,63 @@ def _actor(till: TillSession, found: FoundMember) -> Actor:
     return approve_by_manager(services().loyalty, till, pin, member_id=found.member_id)
 
 
-def _lines(till: TillSession) -> tuple[SaleItem, ...]:
+def _lines(till: TillSession) -> tuple[tuple[SaleItem, ...], Mapping[str, str]]:
+    """What was sold at the list's prices, and the names of what has none, by code."""
     wanted = {code: pieces for code, pieces in _pieces(ITEM) if pieces}
     if not wanted:
-        return ()
+        return (), {}
     known = {one.code: one for one in list_items(services().loyalty, till.merchant_id)}
-    return tuple(
-        SaleItem(
-            code=code,
-            quantity=pieces,
-            net_minor=pieces * ((known[code].price_minor or 0) if code in known else 0),
-        )
+    prices = {code: known[code].price_minor if code in known else None for code in wanted}
+    lines = tuple(
+        SaleItem(code=code, quantity=pieces, net_minor=pieces * (prices[code] or 0))
         for code, pieces in wanted.items()
     )
+    unpriced = {
+        code: known[code].name if code in known else code
+        for code, price in prices.items()
+        if price is None
+    }
+    return lines, unpriced
 
 
-def _shared_out(lines: tuple[SaleItem, ...], amount: int) -> tuple[SaleItem, ...]:
-    """Items without a price on the list share what the others leave of the amount, by the piece."""
-    left = max(0, amount - sum(line.net_minor for line in lines))
-    pieces = sum(line.quantity for line in lines if not line.net_minor)
-    return tuple(
-        line if line.net_minor else replace(line, net_minor=left * line.quantity // pieces)
-        for line in lines
-    )
+def _shared_out(
+    lines: tuple[SaleItem, ...], amount: int, unpriced: Mapping[str, str]
+) -> tuple[SaleItem, ...]:
+    """Items without a price share what the others leave of the amount, by the piece, to the cent.
+
+    Raises:
+        InvalidInput: field `amount`: nothing is left for them, so nobody could say what they cost.
+    """
+    if not unpriced:
+        return lines
+    left = amount - sum(line.net_minor for line in lines)
+    pieces = sum(line.quantity for line in lines if line.code in unpriced)
+    if left <= 0:
+        names = ", ".join(unpriced.values())
+        message = _("%(names)s: no price on the list. Type the amount with them.", names=names)
+        raise InvalidInput(message, field="amount")
+    found = []
+    for line in lines:
+        if line.code in unpriced:
+            share = left * line.quantity // pieces
+            left, pieces = left - share, pieces - line.quantity
+            line = replace(line, net_minor=share)  # noqa: PLW2901
+        found.append(line)
+    return tuple(found)
+
+
+def _unpriced_notes(till: TillSession, sale: SaleSoFar) -> list[str]:
+    """How much of the sale counted for what has no price, so that staff can see a slip."""
+    _lines_sold, unpriced = _lines(till)
+    return [
+        _(
+            "%(name)s has no price on the list: %(amount)s of this sale counts for it.",
+            name=unpriced[line.code],
+            amount=_money(line.net_minor, till),
+        )
+        for line in sale.lines
+        if line.code in unpriced
+    ]
 
 
 def _taps() -> dict[str, int]:

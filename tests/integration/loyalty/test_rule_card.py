@@ -204,3 +204,33 @@ def test_a_card_of_one_rate_has_no_rule_card(
     clock.advance(seconds=timedelta(minutes=1).total_seconds())
 
     assert rule_card(ctx, CAFE.id, shop.member) is None
+
+
+def test_a_reward_that_a_member_had_as_often_as_they_may_is_not_on_the_phone(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_full_shop(database, clock)
+    once = add_reward(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        name="Tour of the roastery",
+        cost=5,
+        actor=SYSTEM,
+        offer=RewardForm(kind=RewardKind.EXPERIENCE, per_member=1),
+    )
+    buy(ctx, shop, 5000)
+
+    def told() -> list[str]:
+        return [one.name for one in face(ctx, shop).rewards if one.due]
+
+    def limit() -> str:
+        card = rule_card(ctx, CAFE.id, shop.member)
+        assert card is not None
+        return next(one.limit for one in card.rewards if one.id == once)
+
+    assert "Tour of the roastery" in told()
+    assert limit() == "1 of 1 left for this member"
+    do_redeem(ctx, shop, reward_id=once)
+    assert "Tour of the roastery" not in told()
+    assert limit() == "0 of 1 left for this member"

@@ -13,7 +13,9 @@ Rules:
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -25,6 +27,7 @@ from delivery.retry import bound_s
 from storage import claims as settle
 from storage.claims import Claim, Claims, Settlement
 from storage.deliveries import Channel
+from storage.engine import Database
 from storage.unit_of_work import open_work, run_work
 from storage.wakeups import Wakeups, open_wakeups
 
@@ -71,15 +74,27 @@ class FlowingLane(Protocol):
     def close(self) -> None: ...
 
 
+class Hears(Protocol):
+    """What opens wake-ups."""
+
+    def __call__(
+        self, database: Database, *, stop: threading.Event
+    ) -> AbstractContextManager[Wakeups]: ...
+
+
 def run_lane(
-    desk: Desk, make_lane: Callable[[Desk], FlowingLane], channels: Sequence[Channel]
+    desk: Desk,
+    make_lane: Callable[[Desk], FlowingLane],
+    channels: Sequence[Channel],
+    *,
+    hear: Hears = open_wakeups,
 ) -> None:
-    """Claim and deliver rows of these channels until told to stop."""
+    """Claim and deliver rows of these channels until told to stop; `hear` tells of commits."""
     lane = make_lane(desk)
     try:
         while not desk.stop.is_set():
             try:
-                with open_wakeups(desk.database, stop=desk.stop) as wakeups:
+                with hear(desk.database, stop=desk.stop) as wakeups:
                     while not desk.stop.is_set():
                         step(desk, lane, channels, wakeups)
             except Exception:  # noqa: BLE001 - the loop's edge

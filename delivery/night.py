@@ -4,15 +4,17 @@ One thread of its own; what it finds wrong is wanted again and told. Rules:
 - phones that did not fetch are looked for in small slices all day long;
 - once a night one worker of all compares what every phone is to show with the books: the wanted
   revisions with the cards', and what the cards said when they were stamped with what they say now.
-  The difference should be zero; where it is not, it is mended, logged as an error and shown.
+  The difference should be zero; where it is not, it is mended, logged as an error and shown;
+- what a card says may depend on the day (a tier's year, an offer's end): such a card is wanted anew
+  and is no difference, for by the clock of its stamp it says what it said.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -22,6 +24,8 @@ from storage.faces import load_faces
 from storage.night import take_night
 from storage.reconciled import (
     Reconciled,
+    StampedCard,
+    hold_stamped,
     keep_reconciled,
     stamped_cards,
     unwatched,
@@ -38,6 +42,35 @@ WALK_AGAIN_S: Final = 600.0
 NIGHT_LOOK_EVERY_S: Final = 60.0
 
 _log = logging.getLogger("regulars.delivery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """How many cards were drawn, and how many of them said something else."""
+
+    cards: int = 0
+    stale: int = 0
+    turned: int = 0
+
+    def __add__(self, other: _Drawn) -> _Drawn:
+        return _Drawn(
+            cards=self.cards + other.cards,
+            stale=self.stale + other.stale,
+            turned=self.turned + other.turned,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """The clock as it stood when a card was stamped."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return 0.0
 
 
 def run_night(desk: Desk) -> None:
@@ -86,19 +119,20 @@ def reconcile(desk: Desk) -> Reconciled:
     """Compare every merchant's cards with the books, mend, keep the result and say it."""
     with open_work(desk.database, None, clock=desk.clock, writing=False) as work:
         merchants = [merchant.id for merchant in work.merchants.all()]
-    targets = wrong = lost = cards = stale = 0
+    targets = wrong = lost = 0
+    drawn = _Drawn()
     for merchant_id in merchants:
         found = run_work(desk.database, merchant_id, _compare_targets, clock=desk.clock)
-        drawn = _compare_faces(desk, merchant_id)
+        drawn += _compare_faces(desk, merchant_id)
         targets, wrong, lost = targets + found[0], wrong + found[1], lost + found[2]
-        cards, stale = cards + drawn[0], stale + drawn[1]
     result = Reconciled(
         at=desk.clock.now(),
         targets=targets,
         wrong=wrong,
         unwatched=lost,
-        cards=cards,
-        stale=stale,
+        cards=drawn.cards,
+        stale=drawn.stale,
+        turned=drawn.turned,
     )
     run_work(
         desk.database,
@@ -124,37 +158,50 @@ def _compare_targets(work: UnitOfWork) -> tuple[int, int, int]:
     return targets, wrong, len(lost)
 
 
-def _compare_faces(desk: Desk, merchant_id: int) -> tuple[int, int]:
-    cards = stale = after = 0
+def _compare_faces(desk: Desk, merchant_id: int) -> _Drawn:
+    found, after = _Drawn(), 0
     while not desk.stop.is_set():
         with open_work(desk.database, merchant_id, clock=desk.clock, writing=False) as work:
             batch = stamped_cards(work.scope, after=after, limit=FACES_AT_ONCE)
-            differ = _differing(desk, work, batch)
+            differ = [card.id for card in _differing(desk, work, batch)]
         if not batch:
             break
-        after = batch[-1][0]
-        cards += len(batch)
-        stale += len(differ)
+        after = batch[-1].id
+        found += _Drawn(cards=len(batch))
         if differ:
-            run_work(desk.database, merchant_id, partial(_bump, pass_ids=differ), clock=desk.clock)
-    return cards, stale
+            mend = partial(_mend, desk, pass_ids=differ)
+            found += run_work(desk.database, merchant_id, mend, clock=desk.clock)
+    return found
 
 
-def _differing(desk: Desk, work: UnitOfWork, batch: Sequence[tuple[int, bytes]]) -> list[int]:
+def _mend(desk: Desk, work: UnitOfWork, *, pass_ids: Sequence[int]) -> _Drawn:
+    """Want what differs still, now that nobody changes it; what time alone turned is no fault."""
+    stale = turned = 0
+    for card in _differing(desk, work, hold_stamped(work.scope, pass_ids)):
+        then = UnitOfWork(work.scope.connection, work.scope.merchant, clock=_Then(card.at))
+        if _digests(desk, then, [card]).get(card.id) == card.face:
+            turned += 1
+        else:
+            stale += 1
+        work.deliveries.bump_pass(card.id)
+    return _Drawn(stale=stale, turned=turned)
+
+
+def _differing(desk: Desk, work: UnitOfWork, batch: Sequence[StampedCard]) -> list[StampedCard]:
+    digests = _digests(desk, work, batch)
+    return [card for card in batch if digests.get(card.id, card.face) != card.face]
+
+
+def _digests(desk: Desk, work: UnitOfWork, batch: Sequence[StampedCard]) -> dict[int, bytes]:
+    """What the cards say by the clock of `work`; one without a face is left out."""
     faces = load_faces(
         work,
-        [pass_id for pass_id, _told in batch],
+        [card.id for card in batch],
         keyring=desk.keyring,
         public_url=desk.settings.public_url,
     )
-    return [
-        pass_id
-        for pass_id, told in batch
-        if (face := faces.get(pass_id)) is not None
-        and face_digest(face.design, face.content) != told
-    ]
-
-
-def _bump(work: UnitOfWork, *, pass_ids: Sequence[int]) -> None:
-    for pass_id in pass_ids:
-        work.deliveries.bump_pass(pass_id)
+    return {
+        pass_id: face_digest(face.design, face.content)
+        for pass_id, face in faces.items()
+        if face is not None
+    }

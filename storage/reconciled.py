@@ -6,16 +6,39 @@ Not here: the look itself (delivery/night.py).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
+from common.clock import EPOCH
 from storage.scope import Scope
-from storage.tables import delivery, installation, registration, wallet_pass
+from storage.tables import delivery, installation, mass_change, registration, wallet_pass
 
 REPORT: Final = "reconciled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampedCard:
+    """A card whose stamp is present: what its phones were told (a face's digest), and when."""
+
+    id: int
+    face: bytes
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +47,8 @@ class Reconciled:
 
     `targets` were compared with their card's present revision and `wrong` differed; `unwatched`
     are registrations that no change would have reached; `cards` were drawn anew from the books and
-    `stale` said something else than their phones were told of. All were mended.
+    `stale` said something else than their phones were told of. All were mended. `turned` say
+    something else only because a day went by (a tier's year, an offer's end): wanted, no fault.
     """
 
     at: datetime
@@ -33,6 +57,7 @@ class Reconciled:
     unwatched: int
     cards: int
     stale: int
+    turned: int = 0
 
     @property
     def difference(self) -> int:
@@ -100,16 +125,58 @@ def unwatched(scope: Scope) -> list[tuple[int, int, int]]:
     return [(int(row.id), int(row.pass_id), int(row.device_id)) for row in rows]
 
 
-def stamped_cards(scope: Scope, *, after: int, limit: int) -> list[tuple[int, bytes]]:
-    """The next cards of the merchant whose stamp is present, with the face it stands for."""
+def stamped_cards(scope: Scope, *, after: int, limit: int) -> list[StampedCard]:
+    """The next cards of the merchant whose stamp is present.
+
+    Cards that a change of many cards has not come to yet are left out, also where it is held or
+    was ended: they show the old look on purpose.
+    """
+    rows = scope.execute(_stamped(scope).where(wallet_pass.c.id > after).limit(limit))
+    return [_stamped_card(row) for row in rows]
+
+
+def hold_stamped(scope: Scope, pass_ids: Sequence[int]) -> list[StampedCard]:
+    """Those of the cards that are present still, held until the transaction ends."""
     rows = scope.execute(
-        scope.select(wallet_pass, wallet_pass.c.id, wallet_pass.c.stamped_face)
-        .where(
-            wallet_pass.c.id > after,
-            wallet_pass.c.stamped_face.is_not(None),
-            wallet_pass.c.stamped_revision == wallet_pass.c.revision,
-        )
-        .order_by(wallet_pass.c.id)
-        .limit(limit)
+        _stamped(scope).where(wallet_pass.c.id.in_(pass_ids)).with_for_update(of=wallet_pass)
     )
-    return [(int(row.id), bytes(row.stamped_face)) for row in rows]
+    return [_stamped_card(row) for row in rows]
+
+
+def _stamped(scope: Scope) -> Select[Any]:
+    card = wallet_pass
+    return (
+        scope.select(card, card.c.id, card.c.stamped_face, card.c.last_modified_s)
+        .where(
+            card.c.stamped_face.is_not(None),
+            card.c.stamped_revision == card.c.revision,
+            # A void card was told so, and is told nothing after that.
+            card.c.voided_at.is_(None),
+            ~_waits_for_a_change(scope),
+        )
+        .order_by(card.c.id)
+    )
+
+
+def _waits_for_a_change(scope: Scope) -> ColumnElement[bool]:
+    """Whether a change that is under way, held or ended has not come to the card."""
+    change, later = mass_change, mass_change.alias("later")
+    overtaken = exists().where(
+        later.c.merchant_id == scope.merchant,
+        later.c.programme_id == change.c.programme_id,
+        later.c.id > change.c.id,
+        later.c.message_id.is_(None),
+        later.c.done_at.is_not(None),
+        later.c.cancelled_at.is_(None),
+    )
+    return exists().where(
+        change.c.merchant_id == scope.merchant,
+        change.c.programme_id == wallet_pass.c.programme_id,
+        change.c.cursor_id < wallet_pass.c.id,
+        or_(change.c.done_at.is_(None), and_(change.c.cancelled_at.is_not(None), ~overtaken)),
+    )
+
+
+def _stamped_card(row: Row[Any]) -> StampedCard:
+    at = EPOCH + timedelta(seconds=int(row.last_modified_s))
+    return StampedCard(id=int(row.id), face=bytes(row.stamped_face), at=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from delivery.desk import Desk
 from delivery.night import reconcile, reconcile_nightly, remind_next
 from delivery.settings import DeliverySettings
 from loyalty.context import Loyalty
+from passes.content import face_digest
 from passes.design import Design
 from storage import claims as settle
 from storage import tables
 from storage.claims import Claims
 from storage.deliveries import MASS, Channel
 from storage.devices import Devices
+from storage.faces import load_faces
+from storage.mass_changes import MassChanges
 from storage.reconciled import last_reconciled
 from storage.reminders import START, WAITS, unfetched
 from storage.stamps import Stamps
@@ -24,6 +28,7 @@ from storage.unit_of_work import UnitOfWork, open_work, run_work
 from storage.wallet_passes import WalletPass
 from tests.support import builders
 from tests.support.builders import CAFE
+from tests.support.rules import SPEND, terms_of
 
 
 @pytest.fixture
@@ -207,6 +212,98 @@ def test_a_card_that_says_something_else_than_the_books_is_wanted_again(
 
     assert (found.cards, found.stale) == (1, 1)
     assert row(ctx).wanted_revision > row(ctx).delivered_revision
+
+
+def told(ctx: Loyalty, desk: Desk, card: WalletPass) -> None:
+    """The worker stamped what the card says now."""
+
+    def action(work: UnitOfWork) -> None:
+        faces = load_faces(
+            work, [card.id], keyring=ctx.keyring, public_url=desk.settings.public_url
+        )
+        face = face_digest(faces[card.id].design, faces[card.id].content)
+        stamps = Stamps(work.scope)
+        (changed,) = stamps.changed([card.id])
+        stamps.stamp(changed, stamps.lock(card.pass_type_id or 0) + 1, face=face)
+
+    change(ctx, card)
+    run_work(ctx.database, CAFE.id, action, clock=ctx.clock)
+
+
+def publish_another_look(ctx: Loyalty, card: WalletPass) -> int:
+    """Nothing is moved yet; returns the change of many cards."""
+
+    def action(work: UnitOfWork) -> int:
+        design = Design(programme_name="Circle", organization_name="Shop")
+        version = work.programmes.save_draft(card.programme_id, design)
+        work.programmes.publish(card.programme_id, version)
+        work.deliveries.bump_programme(card.programme_id, reason="design")
+        return MassChanges(work.scope).lines()[0].id
+
+    return run_work(ctx.database, CAFE.id, action, clock=ctx.clock)
+
+
+@pytest.mark.parametrize("turn", ["", "pause", "cancel"])
+def test_a_card_that_a_change_has_not_come_to_is_no_difference(
+    ctx: Loyalty, desk: Desk, card: WalletPass, turn: str
+) -> None:
+    told(ctx, desk, card)
+    change_id = publish_another_look(ctx, card)
+    if turn:
+        run_work(
+            ctx.database,
+            CAFE.id,
+            lambda work: getattr(MassChanges(work.scope), turn)(change_id),
+            clock=ctx.clock,
+        )
+
+    assert reconcile(desk).difference == 0
+
+
+def test_a_later_change_that_came_through_is_looked_at_again(
+    ctx: Loyalty, desk: Desk, card: WalletPass, clock: ManualClock
+) -> None:
+    told(ctx, desk, card)
+    ended = publish_another_look(ctx, card)
+    run_work(ctx.database, CAFE.id, lambda w: MassChanges(w.scope).cancel(ended), clock=clock)
+    publish_another_look(ctx, card)
+    with open_work(ctx.database, None, clock=clock) as work:
+        table = tables.mass_change
+        done = table.update().where(table.c.done_at.is_(None))
+        work.scope.execute(done.values(done_at=clock.now(), cursor_id=card.id))
+        work.commit()
+
+    assert reconcile(desk).stale == 1
+
+
+def test_a_void_card_is_no_difference(ctx: Loyalty, desk: Desk, card: WalletPass) -> None:
+    told(ctx, desk, card)
+    table = tables.wallet_pass
+    with open_work(ctx.database, None, clock=ctx.clock) as work:
+        work.scope.execute(table.update().values(voided_at=ctx.clock.now()))
+        work.commit()
+
+    assert reconcile(desk).difference == 0
+
+
+def test_what_only_the_day_changed_is_wanted_and_is_no_difference(
+    ctx: Loyalty, desk: Desk, card: WalletPass, clock: ManualClock
+) -> None:
+    moment = clock.now() + timedelta(hours=1)
+
+    def new_rules(work: UnitOfWork) -> None:
+        work.programmes.add_terms(card.programme_id, terms_of(SPEND))
+        work.programmes.add_terms(card.programme_id, terms_of(SPEND), effective_at=moment)
+
+    run_work(ctx.database, CAFE.id, new_rules, clock=clock)
+    told(ctx, desk, card)  # it says from when on there are new rules
+    wanted = row(ctx).wanted_revision
+    clock.advance(hours=2)
+
+    found = reconcile(desk)
+
+    assert (found.turned, found.difference) == (1, 0)
+    assert row(ctx).wanted_revision > wanted
 
 
 def test_the_night_is_one_workers(desk: Desk, card: WalletPass, clock: ManualClock) -> None:

@@ -68,6 +68,7 @@ class Floor:
         self.chance = random.Random(seed)
         self.now_s = 0.0
         self.ahead_s = 0.0
+        self.jumped_s = -math.inf
         self.steps = 0
         self.writer: Place | None = None
         self.commits = 0
@@ -78,6 +79,8 @@ class Floor:
         self._actors = [self._main]
         self._current = self._main
         self._failure: BaseException | None = None
+        self.watch: Callable[[], None] | None = None
+        """Looks at the world at every turn; what it raises ends the run."""
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -88,6 +91,7 @@ class Floor:
     def jump(self, seconds: float) -> None:
         """The machine's clock jumps; time itself does not."""
         self.ahead_s += seconds
+        self.jumped_s = self.now_s
         self.note(f"clock jumps {seconds:+.0f} s")
 
     # --- what happened ---------------------------------------------------------------------------
@@ -125,8 +129,13 @@ class Floor:
         if self._failure is not None:
             raise self._failure
 
+    def fail(self, why: str) -> None:
+        """End the run from wherever it was seen; nobody can catch it on the way."""
+        self._failure = self._failure or AssertionError(why)
+
     def end(self) -> None:
         """Kill everybody and wait for their threads."""
+        self.watch = None
         for actor in self._actors[1:]:
             actor.place.is_dead = True
         self._main.wakes_s = self.now_s
@@ -201,6 +210,8 @@ class Floor:
 
     def _choose(self) -> Actor:
         self.steps += 1
+        if self.watch is not None and self._failure is None:
+            self._look()
         if self._failure is not None:
             return self._main
         living = [actor for actor in self._actors if not actor.is_done]
@@ -216,6 +227,13 @@ class Floor:
             self.now_s = max(self.now_s, soonest)
             awake = [actor for actor in living if self._is_awake(actor)]
         return self.chance.choice(awake)
+
+    def _look(self) -> None:
+        assert self.watch is not None
+        try:
+            self.watch()
+        except AssertionError as error:
+            self._failure = error
 
     def _wakes_s(self, actor: Actor) -> float:
         """When time alone wakes this actor."""

@@ -9,6 +9,7 @@ from tests.simulation.floor import Place
 if TYPE_CHECKING:
     from tests.simulation.shop import SimulatedShop
 
+DRAIN_S = 10.0
 JUMPS_S = (-7200.0, -90.0, -3.0, 2.0, 61.0, 3600.0, 2 * 86400.0)
 
 
@@ -18,7 +19,7 @@ class Nemesis:
     def __init__(self, shop: SimulatedShop) -> None:
         self._shop = shop
         self._floor = shop.floor
-        self._place = Place(name="nemesis")
+        self.place = Place(name="nemesis")
         self._is_over = False
 
     def work(self) -> None:
@@ -26,6 +27,8 @@ class Nemesis:
             self._kill_web,
             self._kill_a_worker,
             self._kill_a_worker,
+            self._drain_a_worker,
+            self._freeze,
             self._freeze,
             self._jump,
             self._push_weather,
@@ -36,13 +39,20 @@ class Nemesis:
             self._network_weather,
         ]
         while not self._is_over:
-            self._floor.pause(self._place, seconds=self._floor.chance.uniform(1, 30))
-            if not self._is_over:
+            self._floor.pause(self.place, seconds=self._floor.chance.uniform(1, 30))
+            if not self._is_over and not self._shop.is_resting:
                 self._floor.chance.choice(deeds)()
+
+    def rest(self) -> None:
+        """Break nothing for a while; what is broken is whole again."""
+        self._mend()
 
     def make_peace(self) -> None:
         """From now on nothing breaks; what is broken is whole again."""
         self._is_over = True
+        self._mend()
+
+    def _mend(self) -> None:
         self._shop.push_service.weather = "fair"
         self._shop.answers_lost = 0.0
         self._shop.google.heal()
@@ -61,7 +71,7 @@ class Nemesis:
         self._shop.kills += 1
         web.place.is_dead = True
         self._shop.web = None
-        self._floor.pause(self._place, seconds=self._floor.chance.uniform(0, 10))
+        self._floor.pause(self.place, seconds=self._floor.chance.uniform(0, 10))
         if self._shop.web is None:
             self._shop.web = self._shop.new_web()
 
@@ -69,10 +79,24 @@ class Nemesis:
         place = self._floor.chance.randrange(len(self._shop.workers))
         worker = self._shop.workers[place]
         self._floor.note(f"{worker.place.name} is killed")
-        self._shop.kills += 1
+        self._shop.note_kill(worker)
         worker.place.is_dead = True
-        self._floor.pause(self._place, seconds=self._floor.chance.uniform(0, 30))
-        fresh = self._shop.new_worker(f"worker-{place + 1}.{self._shop.kills}")
+        self._floor.pause(self.place, seconds=self._floor.chance.uniform(0, 30))
+        self._begin_worker(place)
+
+    def _drain_a_worker(self) -> None:
+        """SIGTERM: it gives back what it holds, and another begins."""
+        place = self._floor.chance.randrange(len(self._shop.workers))
+        worker = self._shop.workers[place]
+        self._floor.note(f"{worker.place.name} is told to stop")
+        worker.stop.set()
+        self._floor.wait_until(self.place, "", lambda: not worker.lanes_running, most_s=DRAIN_S)
+        self._shop.note_kill(worker)
+        worker.place.is_dead = True
+        self._begin_worker(place)
+
+    def _begin_worker(self, place: int) -> None:
+        fresh = self._shop.new_worker(f"worker-{place + 1}.{self._shop.births}")
         self._shop.workers[place] = fresh
         fresh.start()
 
@@ -82,6 +106,7 @@ class Nemesis:
             seconds = self._floor.chance.choice([3, 70, 200])
             self._floor.note(f"{process.place.name} freezes for {seconds} s")
             process.place.frozen_until_s = self._floor.now_s + seconds
+            self._shop.note_freeze(process, seconds)
 
     def _jump(self) -> None:
         if self._floor.ahead_s and self._floor.chance.random() < 0.6:

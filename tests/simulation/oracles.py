@@ -85,8 +85,12 @@ class Oracle:
     def behind(self) -> list[str]:
         """Who does not show the present yet."""
         found = [f"{phone.name} asks" for phone in self._shop.phones if _is_busy(phone)]
+        found += [f"{till.name} waits" for till in self._shop.tills if till.is_busy]
         found += [
-            "a mass change" for _ in self._rows("select 1 from mass_change where done_at is null")
+            "a mass change"
+            for _ in self._rows(
+                "select 1 from mass_change where done_at is null and paused_at is null"
+            )
         ]
         for channel, pass_id, state, attempts, error, library, token in self._rows(BEHIND):
             # A card on a phone that took another token since waits for nobody.

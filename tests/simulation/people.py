@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from common.actor import SYSTEM
-from common.errors import Conflict, NotFound, OperationInFlight, WalletError
+from common.errors import Conflict, LimitReached, NotFound, OperationInFlight, WalletError
 from ledger.limits import Limits
+from loyalty import mass_changes
 from loyalty.context import Loyalty
 from loyalty.design import save_words
 from loyalty.earn import EarnRequest, earn
 from loyalty.lost_card import replace_lost_card
+from loyalty.messages import NewMessage, send_message, withdraw_message
 from loyalty.publish import publish
 from loyalty.redeem import RedeemRequest, redeem
 from loyalty.results import OperationResult
 from loyalty.reverse import ReverseRequest, reverse
+from storage.mass_changes import MassChanges, MassState
+from storage.segments import Segment, SegmentKind
+from storage.unit_of_work import open_work
 from tests.simulation.floor import Floor, Killed, Place
 from tests.support.builders import CAFE
 
@@ -93,10 +98,14 @@ class Till(Person):
         self.answered: dict[str, tuple[Order, OperationResult]] = {}
         self.refused: dict[str, Order] = {}
         self._number = 0
+        self.is_busy = False
 
     def work(self) -> None:
         chance = self.floor.chance
         while not self.shop.is_calm:
+            if self.shop.is_resting:
+                self.rest(1, 5)
+                continue
             if self.answered and chance.random() < 0.1:
                 self.settle(chance.choice(list(self.answered.values()))[0])
             else:
@@ -105,6 +114,15 @@ class Till(Person):
 
     def settle(self, order: Order) -> None:
         """Send until it is answered or refused, always under the same key."""
+        self.is_busy = True
+        if order.key not in self.answered and order.key not in self.refused:
+            self.shop.orders_begun += 1
+        try:
+            self._settle(order)
+        finally:
+            self.is_busy = False
+
+    def _settle(self, order: Order) -> None:
         while True:
             try:
                 result = self.ask(lambda ctx: self._send(ctx, order))
@@ -172,21 +190,55 @@ class Owner(Person):
     def work(self) -> None:
         chance = self.floor.chance
         for number in range(1, 100):
-            self.rest(20, 200)
+            self.rest(5, 60)
             if self.shop.is_calm:
                 return
+            if self.shop.is_resting:
+                continue
             try:
-                if chance.random() < 0.6:
-                    self.ask(lambda ctx, n=number: self._publish(ctx, n))  # type: ignore[misc]
-                else:
-                    member_id = chance.choice(self.shop.members)
-                    self.ask(lambda ctx, who=member_id: self._replace(ctx, who))  # type: ignore[misc]
-            except (Lost, Conflict, NotFound) as error:
+                self._do(chance.random(), number)
+            except (Lost, Conflict, NotFound, LimitReached) as error:
                 self.floor.note(f"the owner: {type(error).__name__}")
             except WalletError as error:
                 if not error.retryable:
                     raise
                 self.floor.note(f"the owner: {error.code}")
+
+    def _do(self, kind: float, number: int) -> None:
+        if kind < 0.35:
+            self.ask(lambda ctx: self._publish(ctx, number))
+        elif kind < 0.55:
+            member_id = self.floor.chance.choice(self.shop.members)
+            self.ask(lambda ctx: self._replace(ctx, member_id))
+        elif kind < 0.75:
+            self.ask(lambda ctx: self._write(ctx, number))
+        else:
+            self.ask(self._turn_a_mass_change)
+
+    def _write(self, ctx: Loyalty, number: int) -> None:
+        """A message to everybody, seldom withdrawn again."""
+        message = NewMessage(
+            programme_id=self.shop.programme_id,
+            segment=Segment(kind=SegmentKind.ALL),
+            texts={"en": f"News {number}"},
+        )
+        message_id = send_message(ctx, CAFE.id, message, actor=SYSTEM)
+        self.floor.note("a message")
+        if self.floor.chance.random() < 0.3:
+            withdraw_message(ctx, CAFE.id, message_id, actor=SYSTEM)
+            self.floor.note("a message is withdrawn")
+
+    def _turn_a_mass_change(self, ctx: Loyalty) -> None:
+        """Hold the newest, let it go on, or end it."""
+        with open_work(ctx.database, CAFE.id, clock=ctx.clock, writing=False) as work:
+            lines = MassChanges(work.scope).lines(limit=1)
+        for line in lines:
+            if line.state is MassState.PAUSED:
+                turn = self.floor.chance.choice([mass_changes.resume, mass_changes.cancel])
+            else:
+                turn = mass_changes.pause
+            turn(ctx, CAFE.id, line.id, actor=SYSTEM)
+            self.floor.note(f"the owner: {turn.__name__} a mass change")
 
     def _publish(self, ctx: Loyalty, number: int) -> None:
         words = {"programme_name": f"Club {number}"}

@@ -49,6 +49,10 @@ class IPhone(Person):
         self.must_ask = False
         self.must_register = False
         self.is_on = True
+        self.is_busy = False
+        self.is_asking = False
+        # What each Last-Modified of a card stood for.
+        self._seen: dict[tuple[str, str], int] = {}
 
     def hear(self) -> None:
         """A push arrived, or waits until the phone is on."""
@@ -63,10 +67,15 @@ class IPhone(Person):
                 lambda: self.is_on and (self.must_ask or self.must_register),
                 most_s=chance.uniform(5, 150),
             )
+            self.is_busy = True
             try:
                 self._live()
             except NoAnswer:
+                self.is_busy = False
                 self.rest(1, 30)
+            self.is_busy = False
+            self.shop.witness.look()
+            self.shop.witness.judge_phone(self)
 
     def calm_down(self) -> None:
         """The end of the story: the phone is on and does only what it must."""
@@ -78,7 +87,7 @@ class IPhone(Person):
             self._register_all()
         if self.must_ask and self.is_on:
             self._ask_what_changed()
-        elif not self.shop.is_calm:
+        elif not self.shop.is_calm and not self.shop.is_resting:
             self._do_something()
 
     def _do_something(self) -> None:
@@ -154,7 +163,11 @@ class IPhone(Person):
     def _changes(self) -> dict[str, Any]:
         """What changed since the phone's tag; nothing is an empty answer."""
         question = {"passesUpdatedSince": self.tag} if self.tag else {}
-        status, _headers, data = self._call("GET", self._registrations, query=question)
+        self.is_asking = True
+        try:
+            status, _headers, data = self._call("GET", self._registrations, query=question)
+        finally:
+            self.is_asking = False
         assert status in {200, 204, 503}, f"{status} to what changed"
         if status == 503:
             raise NoAnswer
@@ -176,12 +189,16 @@ class IPhone(Person):
             "GET", f"/apple/v1/passes/{self.shop.topic}/{card.serial}", card=card, headers=headers
         )
         if status == 304:
+            # P7 again: what did not change since is what the card shows already.
+            self.shop.oracle.demand_fresh(card.pass_id, least, card.document)
             return
         if status != 200:
             raise NoAnswer
         document = read_pass(data)
         before = card.last_modified
         card.document, card.last_modified = document, answered["Last-Modified"]
+        seen = self._seen.setdefault((card.serial, card.last_modified), balance_of(document))
+        assert seen == balance_of(document), "P8: two states under one Last-Modified"
         if before:
             self.shop.oracle.demand_later(before, card.last_modified)
         self.floor.note(f"shows {balance_of(document)} on {card.pass_id % 10_000}")
@@ -243,6 +260,8 @@ class Android(Person):
     def work(self) -> None:
         for member_id in self.floor.chance.sample(self.shop.members, len(self.shop.members)):
             self.rest(1, 60)
+            while self.shop.is_resting:
+                self.rest(1, 5)
             try:
                 self.ask(lambda ctx, who=member_id: google_save_link(ctx, CAFE.id, who))  # type: ignore[misc]
             except (Lost, WalletError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -74,6 +74,7 @@ class PushService:
         self._died_at: dict[str, datetime] = {}
         self.weather = "fair"
         self.sent = 0
+        self.accepted: Callable[[str], None] = lambda _token: None
 
     def issue(self, phone: Any) -> str:
         """A new token for a phone; the one before dies."""
@@ -102,6 +103,7 @@ class PushService:
             status, reason = 410, "Unregistered"
         if owner is not None and heard:
             owner.hear()
+            self.accepted(push.push_token)
         died_at = self._died_at.get(push.push_token)
         return Taken(answer=_answer(status, reason, died_at), slow_s=_HANG_S if slow else 0.0)
 

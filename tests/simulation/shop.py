@@ -31,21 +31,22 @@ from storage.engine import Database, DatabaseSettings
 from storage.migrate import upgrade
 from storage.unit_of_work import open_work
 from tests.simulation.disk import Disk
-from tests.simulation.floor import Floor, Place
+from tests.simulation.floor import Floor
 from tests.simulation.machines import WebProcess, WorkerProcess
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.oracles import Oracle
 from tests.simulation.people import Owner, Till
 from tests.simulation.phones import Android, IPhone, Saved
 from tests.simulation.providers import GoogleSide, PushService, account, google_server
+from tests.simulation.witness import Witness
 from tests.support.builders import CAFE, START, a_context
 from tests.support.sandbox import AppleChain, make_apple_chain
 
 MEMBERS: Final = 3
 TILLS: Final = 3
 IPHONES: Final = 4
-STORM_S: Final = 120.0
-CHECK_EVERY_S: Final = 60.0
+STORM_S: Final = 80.0
+CHECK_EVERY_S: Final = 40.0
 # Longer than any wait that is honoured: pace, back-off, breaker, a due time of a wrong clock.
 CALM_MOST_S: Final = 5 * 3600.0
 CALM_LOOK_S: Final = 60.0
@@ -93,13 +94,21 @@ class SimulatedShop:
         self.topic = template.topic
         self.members = list(template.members)
         self.is_calm = False
+        self.is_resting = False
+        self.orders_begun = 0
         self.answers_lost = 0.0
-        self.kills = 0
+        self.kills = self.births = 0
+        self._killed_s: list[float] = []
+        self._thawed_s = -1e9
         template.disk.hold(template.path)
         pace = self.floor.chance.choice([NO_PACE, QUICK_PACE])
+        self.is_paced = pace is QUICK_PACE
         self.google = GoogleSide(folder / "google", floor=self.floor, pace=pace)
         self.push_service = PushService(self.floor, start=START)
         self.oracle = Oracle(self)
+        self.phones: list[IPhone] = []
+        self.witness = Witness(self)
+        self.push_service.accepted = self.witness.accepted
         self.saved = Saved()
         self._closing: list[WebProcess] = []
         self.web: WebProcess | None = self.new_web()
@@ -116,11 +125,13 @@ class SimulatedShop:
             floor=self.floor,
             keyring=self.template.keyring,
             google=self.google,
+            witness=self.witness,
         )
         self._closing.append(web)
         return web
 
     def new_worker(self, name: str) -> WorkerProcess:
+        self.births += 1
         return WorkerProcess(
             name,
             self.template.disk,
@@ -128,7 +139,29 @@ class SimulatedShop:
             keyring=self.template.keyring,
             settings=self.google.settings,
             push_service=self.push_service,
+            witness=self.witness,
         )
+
+    # --- what excuses whom -----------------------------------------------------------------------
+
+    def note_kill(self, worker: WorkerProcess) -> None:
+        """A worker is gone, and with it what it knew."""
+        self.kills += 1
+        self._killed_s.append(self.floor.now_s)
+
+    def kills_lately(self, seconds: float) -> int:
+        return sum(1 for at_s in self._killed_s if at_s > self.floor.now_s - seconds)
+
+    def note_freeze(self, process: WorkerProcess | WebProcess, seconds: float) -> None:
+        """From its waking on, what it does may be late."""
+        self._thawed_s = max(self._thawed_s, process.place.frozen_until_s)
+
+    def froze_lately(self, seconds: float) -> bool:
+        return self._thawed_s > self.floor.now_s - seconds
+
+    def is_late_at_google(self, delivery_id: int) -> bool:
+        """Whether a worker has a request about this row on its way."""
+        return any(worker.holds_at_google(delivery_id) for worker in self.workers)
 
     def pass_ids(self) -> list[int]:
         """Every card there is, void ones too."""
@@ -136,17 +169,31 @@ class SimulatedShop:
 
     def begin(self) -> None:
         floor = self.floor
+        floor.watch = self.witness.look
         for worker in self.workers:
             worker.start()
         for person in [*self.tills, *self.phones, *self.androids, Owner("owner", self)]:
             floor.spawn(person.name, person.place, person.work)
-        floor.spawn("nemesis", Place(name="nemesis"), self.nemesis.work)
+        floor.spawn("nemesis", self.nemesis.place, self.nemesis.work)
 
     def storm(self) -> None:
-        """Everything goes on at once; the books are looked at now and then."""
-        for _check in range(int(STORM_S / CHECK_EVERY_S)):
+        """Everything goes on at once, and now and then all is quiet and must be right."""
+        for _check in range(int(STORM_S / CHECK_EVERY_S) - 1):
             self.floor.run(CHECK_EVERY_S)
             self.oracle.check_books()
+            self._rest()
+        self.floor.run(CHECK_EVERY_S)
+        self.oracle.check_books()
+
+    def _rest(self) -> None:
+        """A quiet hour in the middle."""
+        self.is_resting = True
+        self.nemesis.rest()
+        for phone in self.phones:
+            phone.calm_down()
+        self._until_right()
+        self.oracle.check_everything()
+        self.is_resting = False
 
     def calm(self) -> float:
         """Nothing breaks any more: returns how many seconds it took until all was right."""
@@ -154,9 +201,14 @@ class SimulatedShop:
         self.nemesis.make_peace()
         for phone in self.phones:
             phone.calm_down()
+        return self._until_right()
+
+    def _until_right(self) -> float:
         begun_s = self.floor.now_s
         while self.floor.now_s - begun_s < CALM_MOST_S:
             self.floor.run(CALM_LOOK_S)
+            while self.floor.writer is not None:
+                self.floor.run(0.1)
             if not self.oracle.behind():
                 return self.floor.now_s - begun_s
         raise AssertionError(f"still not right after {CALM_MOST_S} s: {self.oracle.behind()}")
@@ -166,6 +218,7 @@ class SimulatedShop:
         for process in self._closing:
             process.close()
         self.oracle.close()
+        self.witness.close()
         self.google.close()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.simulation.shop import Template, make_template, simulate
 
-SEEDS = range(30)
+SEEDS = range(24)
 
 
 @pytest.fixture(scope="session")

@@ -42,27 +42,33 @@ def add_item(ctx: Loyalty, merchant_id: int, *, item: ItemForm, actor: Actor) ->
         InvalidInputs: fields `code`, `name`, `category`, `price`, `cost`.
         Conflict: the code is taken, or the list is full.
     """
+    return run_work(
+        ctx.database,
+        merchant_id,
+        lambda work: put_item(work, item, actor=actor),
+        clock=ctx.clock,
+    )
+
+
+def put_item(work: UnitOfWork, item: ItemForm, *, actor: Actor) -> int:
+    """Put an item on the list within a transaction of the caller's; raises as `add_item`."""
     _check(item)
-
-    def action(work: UnitOfWork) -> int:
-        if work.items.count() >= ITEMS_MAX:
-            raise Conflict(_("The list holds at most %(most)d items.", most=ITEMS_MAX))
-        new = Item(
-            id=new_id(),
-            code=item.code,
-            name=item.name.strip(),
-            category=item.category,
-            price_minor=item.price_minor,
-            cost_minor=item.cost_minor,
-            own_brand=item.own_brand,
-            counts=item.counts,
-            created_at=work.clock.now(),
-        )
-        work.items.add(new)
-        _note(work, actor, "item.add", new.id)
-        return new.id
-
-    return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+    if work.items.count() >= ITEMS_MAX:
+        raise Conflict(_("The list holds at most %(most)d items.", most=ITEMS_MAX))
+    new = Item(
+        id=new_id(),
+        code=item.code,
+        name=item.name.strip(),
+        category=item.category,
+        price_minor=item.price_minor,
+        cost_minor=item.cost_minor,
+        own_brand=item.own_brand,
+        counts=item.counts,
+        created_at=work.clock.now(),
+    )
+    work.items.add(new)
+    _note(work, actor, "item.add", new.id)
+    return new.id
 
 
 def change_item(

@@ -7,7 +7,7 @@ lose its meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -88,9 +88,12 @@ def add_programme(
     name: str,
     terms: AnyTerms,
     design: Design | None = None,
+    also: Callable[[UnitOfWork, int], None] = lambda _work, _programme_id: None,
     actor: Actor,
 ) -> int:
     """Begin a programme with its rule and a draft card; its id is returned.
+
+    `also` is done in the same transaction: what the programme shall not begin without.
 
     Raises:
         InvalidInputs: fields that cannot be used.
@@ -115,6 +118,7 @@ def add_programme(
         work.programmes.save_draft(programme_id, with_images(work, named, drawn))
         _keep_full_card_reward(work, programme_id, terms)
         _note(work, actor, "programme.add", programme_id)
+        also(work, programme_id)
         return programme_id
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)

@@ -60,33 +60,54 @@ def add_reward(
         InvalidInputs: fields `name` and `cost`, and those of the offer.
         Conflict: the slug is taken, or there are thirty rewards.
     """
-    form = offer or RewardForm()
-    _check(name, cost, form)
-    if slug:
-        check_slug(slug)
 
     def action(work: UnitOfWork) -> int:
-        _check_units(work, programme_id, form)
-        if len(work.programmes.rewards(programme_id)) >= REWARDS_MAX:
-            raise Conflict(_("A card has at most %(max)d rewards.", max=REWARDS_MAX))
-        chosen = slug or slug_for(
-            name,
-            taken=lambda text: work.programmes.reward_by_slug(programme_id, text) is not None,
-        )
-        reward = Reward(
-            id=new_id(),
-            programme_id=programme_id,
-            slug=chosen,
-            name=name.strip(),
+        return put_reward(
+            work,
+            programme_id,
+            slug=slug,
+            name=name,
             cost=cost,
-            created_at=ctx.clock.now(),
-            **_offered(form),
+            offer=offer or RewardForm(),
+            actor=actor,
         )
-        work.programmes.add_reward(reward)
-        _tell(work, reward, actor, action="reward.add")
-        return reward.id
 
     return run_work(ctx.database, merchant_id, action, clock=ctx.clock)
+
+
+def put_reward(
+    work: UnitOfWork,
+    programme_id: int,
+    *,
+    slug: str = "",
+    name: str,
+    cost: int,
+    offer: RewardForm,
+    actor: Actor,
+) -> int:
+    """Offer a reward within a transaction of the caller's; raises as `add_reward`."""
+    _check(name, cost, offer)
+    if slug:
+        check_slug(slug)
+    _check_units(work, programme_id, offer)
+    if len(work.programmes.rewards(programme_id)) >= REWARDS_MAX:
+        raise Conflict(_("A card has at most %(max)d rewards.", max=REWARDS_MAX))
+    chosen = slug or slug_for(
+        name,
+        taken=lambda text: work.programmes.reward_by_slug(programme_id, text) is not None,
+    )
+    reward = Reward(
+        id=new_id(),
+        programme_id=programme_id,
+        slug=chosen,
+        name=name.strip(),
+        cost=cost,
+        created_at=work.clock.now(),
+        **_offered(offer),
+    )
+    work.programmes.add_reward(reward)
+    _tell(work, reward, actor, action="reward.add")
+    return reward.id
 
 
 def change_reward(

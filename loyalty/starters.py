@@ -2,8 +2,7 @@
 
 Every number is a proposal that the owner changes by the same forms afterwards. Amounts are whole
 units of the shop's currency, so that they read alike in euro and in yen. Names are in the language
-that is spoken when the programme begins. Rule: each step is a use case of its own, and the terms
-are written first, so that a programme that was interrupted is whole but for a reward or an item.
+that is spoken when the programme begins. Rule: all of it is one transaction; there is no half shop.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from dataclasses import replace
 from typing import Final
 
 from common.actor import Actor
-from common.errors import Conflict, NotFound
+from common.errors import NotFound
 from common.i18n import current_language
 from common.i18n import gettext as _
 from ledger.terms_document import read_terms
 from loyalty.context import Loyalty
-from loyalty.items import ItemForm, add_item, list_items
+from loyalty.items import ItemForm, put_item
 from loyalty.programmes import add_programme, free_slug
-from loyalty.rewards import RewardForm, add_reward
+from loyalty.rewards import RewardForm, put_reward
 from loyalty.starter_kit import Money, Starter
 from loyalty.starters_food import bakery, cafe, grocer
 from loyalty.starters_shops import boutique, dry_cleaner, gym, hairdresser, pet_shop
 from passes.design import Design, StampShape
 from storage.merchants import Merchant
-from storage.unit_of_work import open_work
+from storage.unit_of_work import UnitOfWork, open_work
 
 _MAKERS: Final[Mapping[str, Callable[[Money], Starter]]] = {
     "cafe": cafe,
@@ -71,47 +70,45 @@ def begin_from_starter(
         merchant = work.merchants.get()
     kit = starter(code, merchant.currency)
     chosen = name.strip() or kit.name
-    programme_id = add_programme(
+
+    def also(work: UnitOfWork, programme_id: int) -> None:
+        for reward in kit.rewards:
+            put_reward(
+                work,
+                programme_id,
+                name=reward.name,
+                cost=reward.cost,
+                offer=RewardForm(
+                    kind=reward.kind,
+                    unit=reward.unit,
+                    percent=reward.percent,
+                    value_minor=reward.value_minor,
+                ),
+                actor=actor,
+            )
+        _put_items(work, kit, actor=actor)
+
+    return add_programme(
         ctx,
         merchant_id,
         slug=free_slug(ctx, merchant_id, chosen),
         name=chosen,
         terms=read_terms(kit.document, version=0, time_zone=merchant.time_zone),
         design=_look(kit, chosen, merchant),
+        also=also,
         actor=actor,
     )
-    for reward in kit.rewards:
-        form = RewardForm(
-            kind=reward.kind,
-            unit=reward.unit,
-            percent=reward.percent,
-            value_minor=reward.value_minor,
-        )
-        add_reward(
-            ctx,
-            merchant_id,
-            programme_id,
-            name=reward.name,
-            cost=reward.cost,
-            offer=form,
-            actor=actor,
-        )
-    _add_items(ctx, merchant_id, kit, actor=actor)
-    return programme_id
 
 
-def _add_items(ctx: Loyalty, merchant_id: int, kit: Starter, *, actor: Actor) -> None:
-    known = {item.code for item in list_items(ctx, merchant_id, archived=True)}
+def _put_items(work: UnitOfWork, kit: Starter, *, actor: Actor) -> None:
+    """The items the rules speak of; one that the owner has already stays as it is."""
+    known = {item.code for item in work.items.all(archived=True)}
     for item in kit.items:
-        if item.code in known:
-            continue
-        form = ItemForm(
-            code=item.code, name=item.name, category=item.category, own_brand=item.own_brand
-        )
-        try:
-            add_item(ctx, merchant_id, item=form, actor=actor)
-        except Conflict:
-            return  # the list is full, or somebody was faster: it is the owner's own list
+        if item.code not in known:
+            form = ItemForm(
+                code=item.code, name=item.name, category=item.category, own_brand=item.own_brand
+            )
+            put_item(work, form, actor=actor)
 
 
 def _look(kit: Starter, name: str, merchant: Merchant) -> Design:

@@ -11,7 +11,7 @@ import http.client
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from delivery.google_client import GoogleClient
 from delivery.google_door import INSTALLATION, KEY_COLUMN
 from delivery.outcomes import Outcome
 from delivery.settings import DeliverySettings
+from passes.google_parts import GoogleKind
 from signing.keyring import create_keyring, load_keyring
 from signing.sealing import seal
 from storage.engine import Database, DatabaseSettings
@@ -35,7 +36,8 @@ from storage.unit_of_work import run_work
 from tests.support.sandbox import GoogleAccount as Account
 from tests.support.sandbox import SandboxProcess, make_service_account
 
-REQUESTS: Final = 120
+ROUNDS: Final = 8
+EACH: Final = 20
 BATCH: Final = 20
 RATE: Final = 20.0
 RATE_S: Final = 5.0
@@ -137,17 +139,23 @@ def _costs(
         )
 
     def together(balance: int) -> None:
-        client.patch_objects(key, [(object_id, _state(balance))] * BATCH, timeout_s=TIMEOUT_S)
+        change = (GoogleKind.LOYALTY, object_id, _state(balance))
+        client.patch_objects(key, [change] * BATCH, timeout_s=TIMEOUT_S)
 
     bearer = _bearer(sandbox, account)
     with requests.Session() as session:
         session.trust_env = False
         session.headers["Authorization"] = bearer
         url = f"{sandbox.urls['google_api_url']}/loyaltyObject/{object_id}"
-        cost = _cpu_ms(ours)
-        bare = _cpu_ms(lambda n: session.patch(url, json=_state(n), timeout=TIMEOUT_S).json())
-    plain = _cpu_ms(_http_client(url, bearer))
-    batched = _cpu_ms(together, times=REQUESTS // BATCH) / BATCH
+        cost, bare, plain, together_ms = _cpu_ms(
+            [
+                ours,
+                lambda n: session.patch(url, json=_state(n), timeout=TIMEOUT_S).json(),
+                _http_client(url, bearer),
+                together,
+            ]
+        )
+    batched = together_ms / BATCH
     facts = {"CPU_ms": round(cost, 2)}
     return [
         _row("google: CPU per change", "requests.Session", cost / bare, 2.0, facts),
@@ -173,12 +181,21 @@ def _row(name: str, baseline: str, measured: float, goal: float, facts: dict[str
     )
 
 
-def _cpu_ms(act: Callable[[int], object], *, times: int = REQUESTS) -> float:
-    act(0)
-    start = time.process_time()
-    for number in range(times):
-        act(number)
-    return (time.process_time() - start) * 1000 / times
+def _cpu_ms(acts: Sequence[Callable[[int], object]]) -> list[float]:
+    """The CPU of one call of each, taken in turns: what disturbs the machine disturbs all of them.
+
+    The least of several rounds counts, for a busy machine adds and never takes away.
+    """
+    least = [float("inf")] * len(acts)
+    for act in acts:
+        act(0)
+    for turn in range(ROUNDS):
+        for place, act in enumerate(acts):
+            start = time.process_time()
+            for number in range(EACH):
+                act(turn * EACH + number)
+            least[place] = min(least[place], (time.process_time() - start) * 1000 / EACH)
+    return least
 
 
 def _bearer(sandbox: SandboxProcess, account: Account) -> str:
@@ -204,7 +221,7 @@ def _http_client(url: str, bearer: str) -> Callable[[int], object]:
 
 def _through(client: GoogleClient, key: int, object_id: str) -> Row:
     """Changes a second once the full bucket is spent."""
-    patches = [(object_id, _state(number)) for number in range(BATCH)]
+    patches = [(GoogleKind.LOYALTY, object_id, _state(number)) for number in range(BATCH)]
     client.patch_objects(key, patches, timeout_s=TIMEOUT_S)
     start, done = time.monotonic(), 0
     while time.monotonic() - start < RATE_S:

@@ -31,7 +31,7 @@ from signing.keyring import Keyring
 from signing.sealing import unseal
 from storage.engine import Database
 from storage.google_accounts import GoogleAccount
-from storage.unit_of_work import UnitOfWork, open_work, run_work
+from storage.unit_of_work import UnitOfWork, run_work
 
 SCOPE: Final = "https://www.googleapis.com/auth/wallet_object.issuer"
 KEY_COLUMN: Final = "google_account.key"
@@ -84,11 +84,11 @@ class GoogleDoor:
         """Take the account's turns, then ask; what kept us from asking is an answer as well."""
         session = self._kept_session(account_id, cost)
         if session is None:
-            wait_s = self._take_turn(account_id, timeout_s, cost=cost)
+            wait_s, stored = self._take_turn(account_id, timeout_s, cost=cost)
             if wait_s > 0:
                 return Answer(outcome=Outcome.THROTTLED, reason="our_rate", retry_after_s=wait_s)
             try:
-                session = self._session(account_id)
+                session = self._session(stored)
             except InvalidInput as error:
                 return Answer(outcome=Outcome.BREAKER, reason=error.message)
         try:
@@ -104,23 +104,29 @@ class GoogleDoor:
             for account_id in list(self._sessions):
                 self._forget(account_id)
 
-    def _take_turn(self, account_id: int, timeout_s: float, *, cost: int = 1) -> float:
-        """Take so many of the account's requests; seconds to wait when that is too long for now."""
+    def _take_turn(
+        self, account_id: int, timeout_s: float, *, cost: int = 1
+    ) -> tuple[float, GoogleAccount]:
+        """Take so many of the account's requests: the seconds to wait when that is too long for now.
+
+        The account comes along, because its key may have been changed since the last turn.
+        """
         left_s = min(timeout_s, TURN_WAIT_MAX_S)
         while True:
-            wait_s = self._take_turns(account_id, cost)
+            wait_s, stored = self._take_turns(account_id, cost)
             if wait_s <= 0 or wait_s > left_s:
-                return wait_s
+                return wait_s, stored
             threading.Event().wait(wait_s)
             left_s -= wait_s
 
-    def _take_turns(self, account_id: int, cost: int) -> float:
+    def _take_turns(self, account_id: int, cost: int) -> tuple[float, GoogleAccount]:
         """Take turns in SQL, and a few more while there are plenty: they are kept for a moment."""
         rate = self._settings.google_requests_per_s
         capacity = max(1, int(rate))
         more = min(TURNS_AT_ONCE, capacity // 5)
 
-        def action(work: UnitOfWork) -> tuple[float, int]:
+        def action(work: UnitOfWork) -> tuple[float, int, GoogleAccount]:
+            stored = work.google_accounts.get(account_id)
             wait_s = math.inf
             for turns in dict.fromkeys((max(cost, more), cost)):
                 wait_s = work.buckets.take(
@@ -130,15 +136,15 @@ class GoogleDoor:
                     cost=min(turns, capacity),
                 )
                 if wait_s <= 0:
-                    return wait_s, max(0, turns - cost)
-            return wait_s, 0
+                    return wait_s, max(0, turns - cost), stored
+            return wait_s, 0, stored
 
-        wait_s, kept = run_work(self._database, None, action, clock=self._clock)
+        wait_s, kept, stored = run_work(self._database, None, action, clock=self._clock)
         if kept:
             with self._lock:
                 end_s = self._clock.monotonic_s() + TURNS_KEPT_S
                 self._kept[account_id] = _KeptTurns(turns=kept, end_s=end_s)
-        return wait_s
+        return wait_s, stored
 
     def _kept_session(self, account_id: int, cost: int) -> AuthorizedSession | None:
         """The session, where turns were taken a moment ago; its key was looked up then.
@@ -154,17 +160,14 @@ class GoogleDoor:
             self._kept[account_id] = replace(kept, turns=kept.turns - cost)
             return known.session
 
-    def _session(self, account_id: int) -> AuthorizedSession:
-        with open_work(self._database, None, clock=self._clock, writing=False) as work:
-            stored = work.google_accounts.get(account_id)
-        key_sealed = stored.key_sealed
+    def _session(self, stored: GoogleAccount) -> AuthorizedSession:
         with self._lock:
-            kept = self._sessions.get(account_id)
-            if kept is None or kept.key_sealed != key_sealed:
-                kept = _Kept(key_sealed, self._new_session(stored))
+            kept = self._sessions.get(stored.id)
+            if kept is None or kept.key_sealed != stored.key_sealed:
+                kept = _Kept(stored.key_sealed, self._new_session(stored))
                 if len(self._sessions) >= SESSIONS_MAX:
                     self._forget(next(iter(self._sessions)))
-                self._sessions[account_id] = kept
+                self._sessions[stored.id] = kept
             return kept.session
 
     def _forget(self, account_id: int) -> None:

@@ -18,6 +18,7 @@ from ledger.programme_terms import ProgrammeTerms
 from ledger.refund_plan import Refund
 from ledger.refunds import plan_refund
 from ledger.remainder import paid
+from loyalty.coupons import tell_of_stock
 from loyalty.event_posting import Chain
 from loyalty.event_results import event_result
 from loyalty.member_states import Loaded, load_state
@@ -136,6 +137,7 @@ def give_back_offer(
         work.programmes.give_back_reward(operation.reward_id)
     coupon = work.coupons.of_operation(operation.id)
     if coupon is not None:
+        tell_of_stock(work, coupon.id)
         work.coupons.give_back(coupon.id)
     kept = work.promises.kept_by(operation.id)
     work.promises.reopen(kept, until=until)

@@ -18,7 +18,7 @@ from ledger.programme_terms import GrantKind, ProgrammeTerms
 from ledger.redeeming import may_use, may_use_promise
 from loyalty import posting
 from loyalty.context import Loyalty
-from loyalty.coupons import normal_code
+from loyalty.coupons import normal_code, tell_of_stock
 from loyalty.member_states import Loaded
 from loyalty.redeem_by_rules import sale_activity
 from loyalty.results import OperationResult
@@ -131,6 +131,7 @@ def _use(
     def then(work: UnitOfWork, due: Due, operation_id: int) -> None:
         if not work.coupons.take(coupon):
             raise NotDue(_("The last one is gone."), why="out_of_stock")
+        tell_of_stock(work, coupon.id)
         work.coupons.note_use(
             coupon.id,
             member_id=request.member_id,

@@ -131,6 +131,28 @@ def test_a_withdrawn_coupon_goes_and_a_renamed_one_is_one_request_for_all(world:
     assert not any(linked(world, card) for card in cards)
 
 
+def test_the_last_one_taken_is_gone_from_every_card(world: World) -> None:
+    rule_card(world)
+    coupon_id = add(world, stock=1)
+    ada, bea = world.join("Ada"), world.join("Bea")
+    for card in (ada, bea):
+        save(world, card)
+    world.start_worker()
+    world.wait_until(lambda: linked(world, ada) and linked(world, bea))
+    world.settled()
+
+    operation_id = use(world, ada)
+    world.wait_until(lambda: copy_of(world, bea, coupon_id)["state"] == "INACTIVE")
+    world.settled()
+    assert copy_of(world, ada, coupon_id)["state"] == "COMPLETED"
+
+    undo = ReverseRequest(
+        operation_id=operation_id, actor=SYSTEM, idempotency_key="undo", own_recent_only=False
+    )
+    reverse(world.ctx, world.merchant_id, undo)
+    world.wait_until(lambda: copy_of(world, bea, coupon_id)["state"] == "ACTIVE")
+
+
 def test_ones_own_coupon_is_nobody_elses(world: World) -> None:
     rule_card(world)
     ada, bea = world.join("Ada"), world.join("Bea")

@@ -143,12 +143,8 @@ def sentences(
             parts.append(_towards_goal(reason))
         case "reward":
             parts.append(reward_name)
-        case "merge":
-            parts.append(_("Two cards became one"))
-        case "reverse" if reason["of"] == "redeem":
-            parts.append(_("A redemption was undone"))
-        case "reverse":
-            parts.append(_("An earlier entry was undone"))
+        case "merge" | "reverse":
+            parts.append(_why_moved(reason))
     if reason.get("left_out_minor"):
         left_out = amount_words(reason["left_out_minor"], reason["currency"])
         parts.append(_("%(amount)s did not count", amount=left_out))
@@ -156,6 +152,14 @@ def sentences(
         parts.append(_("More was not possible: a limit was reached"))
     parts.append(_carried_of(reason))
     return tuple(part for part in parts if part)
+
+
+def _why_moved(reason: Mapping[str, Any]) -> str:
+    if reason["rule"] == "merge":
+        return _("Two cards became one")
+    if reason["of"] == "redeem":
+        return _("A redemption was undone")
+    return _("An earlier entry was undone")
 
 
 def _carried_of(reason: Mapping[str, Any]) -> str:

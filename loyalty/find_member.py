@@ -204,22 +204,26 @@ def _by_number(work: UnitOfWork, text: str) -> FoundMember | None:
 
 
 def _by_contact(ctx: Loyalty, work: UnitOfWork, text: str) -> tuple[FoundMember, ...]:
-    merchant = work.merchants.get()
+    found = members_by_contact(ctx, work, text, country=work.merchants.get().country)
+    by = FoundBy.EMAIL if "@" in text else FoundBy.PHONE
+    return tuple(_found(work, member, by=by) for member in found[:FOUND_MAX])
+
+
+def members_by_contact(ctx: Loyalty, work: UnitOfWork, text: str, *, country: str) -> list[Member]:
+    """Active members with this e-mail address or phone number; none for what is no contact."""
     try:
         if "@" in text:
             by, value = FoundBy.EMAIL, normalise_email(text)
         elif sum(symbol.isdigit() for symbol in text) >= _PHONE_DIGITS_MIN:
-            by, value = FoundBy.PHONE, normalise_phone(text, country=merchant.country)
+            by, value = FoundBy.PHONE, normalise_phone(text, country=country)
         else:
-            return ()
+            return []
     except InvalidInput:
-        return ()
-    index = blind_index(ctx.keyring, value, merchant_id=merchant.id, column=by.value)
+        return []
+    index = blind_index(ctx.keyring, value, merchant_id=work.scope.merchant, column=by.value)
     if by is FoundBy.EMAIL:
-        members = work.members.with_contact(email_index=index)
-    else:
-        members = work.members.with_contact(phone_index=index)
-    return tuple(_found(work, member, by=by) for member in members[:FOUND_MAX])
+        return work.members.with_contact(email_index=index)
+    return work.members.with_contact(phone_index=index)
 
 
 def _by_name(work: UnitOfWork, text: str) -> tuple[FoundMember, ...]:

@@ -17,6 +17,7 @@ from ledger.programme_terms import ProgrammeTerms
 from loyalty.balance import CardState, card_state
 from loyalty.contacts import fold_name
 from loyalty.context import Loyalty
+from loyalty.find_member import members_by_contact
 from loyalty.publish import address_complaint
 from signing.sealing import unseal
 from signing.tokens import check_member_number
@@ -174,10 +175,19 @@ def audit_trail(
 def members(
     ctx: Loyalty, merchant_id: int, *, query: str = "", before_id: int | None = None
 ) -> list[MemberLine]:
-    """A page of members, the newest first; `query` is a member number or a part of a name."""
+    """A page of members, the newest first.
+
+    `query` is a member number, an e-mail address, a phone number, or starts of a name's words.
+    """
     text = query.strip()[:QUERY_MAX]
     number = check_member_number(text) or ""
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        merchant = work.merchants.get()
+        by_contact = members_by_contact(ctx, work, text, country=merchant.country)
+        if by_contact:
+            return work.reports.members(
+                limit=PAGE, before_id=before_id, ids=[one.id for one in by_contact]
+            )
         found = (
             work.reports.members(limit=PAGE, before_id=before_id, number=number) if number else []
         )
@@ -187,15 +197,18 @@ def members(
     return found
 
 
-def member_page(ctx: Loyalty, merchant_id: int, member_id: int) -> MemberPage:
-    """One member.
+def member_page(
+    ctx: Loyalty, merchant_id: int, member_id: int, *, before_id: int | None = None
+) -> MemberPage:
+    """One member, with a page of movements that begins under `before_id`.
 
     Raises:
         NotFound: not this merchant's.
     """
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         member = work.members.get(member_id)
-        movements = _said(work, work.reports.movements(limit=PAGE, member_id=member_id))
+        lines = work.reports.movements(limit=PAGE, member_id=member_id, before_id=before_id)
+        movements = _said(work, lines)
         passes = work.reports.passes_of(member_id)
         phones = work.reports.phones_of(member_id)
         live = next((one.id for one in passes if one.voided_at is None), None)

@@ -6,12 +6,12 @@ id seen, because an offset grows slower with every page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, false, func, or_, select
 
 from common.clock import to_micros
 from storage.member_words import words_of
@@ -139,16 +139,18 @@ class Reports:
         self._scope = scope
 
     def member_count(self, programme_id: int | None = None) -> int:
-        """Members that were not erased."""
+        """Members that were not erased; of one programme, or of all that are not gift cards."""
         query = self._scope.select(member, func.count()).where(member.c.state != "erased")
         if programme_id is not None:
             query = query.where(member.c.programme_id == programme_id)
+        else:
+            query = query.where(self._is_person())
         return int(self._scope.execute(query).scalar_one())
 
     def joined(self, since: datetime, until: datetime) -> int:
         """How many joined in a span."""
         query = self._scope.select(member, func.count()).where(
-            member.c.joined_at >= since, member.c.joined_at < until
+            member.c.joined_at >= since, member.c.joined_at < until, self._is_person()
         )
         return int(self._scope.execute(query).scalar_one())
 
@@ -173,22 +175,25 @@ class Reports:
         return [record_of(MovementLine, row) for row in self._scope.execute(query)]
 
     def members(
-        self, *, limit: int, before_id: int | None = None, folded: str = "", number: str = ""
+        self,
+        *,
+        limit: int,
+        before_id: int | None = None,
+        folded: str = "",
+        number: str = "",
+        ids: Sequence[int] | None = None,
     ) -> list[MemberLine]:
-        """Members, the newest first; found by the starts of words of the folded name, or the number.
-
-        A folded text without a word finds nobody.
-        """
+        """Members, the newest first: all, or those of words of a folded name, a number, or ids."""
         query = self._members().order_by(member.c.id.desc()).limit(min(limit, PAGE_MAX))
         if before_id is not None:
             query = query.where(member.c.id < before_id)
-        if number:
+        if ids is not None:
+            query = query.where(member.c.id.in_(list(ids)))
+        elif number:
             query = query.where(member.c.number == number)
         elif folded:
             words = words_of(folded)
-            if not words:
-                return []
-            query = query.where(*having_words(self._scope, words))
+            query = query.where(*(having_words(self._scope, words) or [false()]))
         return [record_of(MemberLine, row) for row in self._scope.execute(query)]
 
     def passes_of(self, member_id: int) -> list[PassLine]:
@@ -371,8 +376,12 @@ class Reports:
             )
             .join(programme, _same(member.c.programme_id, programme))
             .outerjoin(account, and_(mine, account.c.unit == programme.c.unit))
-            .where(member.c.state != "erased")
+            .where(member.c.state != "erased", programme.c.kind == "card")
         )
+
+    def _is_person(self) -> Any:
+        gifts = self._scope.select(programme, programme.c.id).where(programme.c.kind != "card")
+        return member.c.programme_id.not_in(gifts)
 
 
 def _same(column: Any, other: Any) -> Any:

@@ -176,6 +176,7 @@ class Town:
             "member_id": member.member_id,
             "spare_member_id": house.enrol(name="Bob").member_id,
             **_at_the_door(house),
+            **_about_members(house, member.member_id),
             "change_id": _change_of_many_cards(house),
             "message_id": _a_message(house),
             "gift_id": _a_gift(house),
@@ -222,6 +223,19 @@ def _at_the_door(house: House) -> dict[str, int]:
     (code,) = invite(ctx, shop, programme, label="Ann", actor=SYSTEM)
     source = add_source(ctx, shop, programme, name="Parcel", actor=SYSTEM)
     return {"source_id": source.id, "invitation_id": code.id}
+
+
+def _about_members(house: House, member_id: int) -> dict[str, int]:
+    from common.actor import SYSTEM
+    from loyalty.member_notes import add_note
+    from loyalty.merge_members import merge_members
+
+    ctx, shop = house.ctx, house.merchant_id
+    one, other = (house.enrol(name="Twice").member_id for _each in range(2))
+    return {
+        "note_id": add_note(ctx, shop, member_id, "Likes oat milk", actor=SYSTEM),
+        "merge_id": merge_members(ctx, shop, one, other, actor=SYSTEM),
+    }
 
 
 def _change_of_many_cards(house: House) -> int:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from common.i18n import gettext as _
 from loyalty.erase_member import erase_member
 from loyalty.google_holdings import held_cards
+from loyalty.member_page import member_more
 from loyalty.overview import PAGE, QUERY_MAX, member_page
 from loyalty.overview import members as find_members
 from loyalty.rule_card import rule_card
@@ -31,9 +32,12 @@ def members() -> ResponseReturnValue:
 def member(member_id: int) -> ResponseReturnValue:
     """One member: balance, movements with reasons, passes and phones."""
     who, ctx = signed_in(), services().loyalty
+    found = member_page(ctx, who.merchant_id, member_id, before_id=before())
     return page(
         "member.html",
-        found=member_page(ctx, who.merchant_id, member_id),
+        found=found,
+        more=member_more(ctx, who.merchant_id, member_id),
+        older=found.movements[-1].line.id if len(found.movements) == PAGE else None,
         held=held_cards(ctx, who.merchant_id, member_id),
         may_erase=who.is_owner,
         rules=rule_card(ctx, who.merchant_id, member_id),

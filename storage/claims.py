@@ -4,7 +4,8 @@ One statement claims on both: PostgreSQL skips rows another worker holds (FOR UP
 SQLite's writing transaction is alone anyway. Not here: which rows come first (due.py), what to
 send, what an answer means.
 Rules:
-- a claim is a lease; settling works only while the lease is ours, so a late worker changes nothing;
+- a claim is a lease; settling works only while the lease is ours, so a late worker changes nothing,
+  and what it may have changed at Google is sent again;
 - the clock may jump: a lease or a due time further away than any we give counts as run out;
 - merchants take turns: each one's first row comes before anyone's second (a till's scan first);
 - a merchant whose channel is broken (breaker) is passed over and burns no attempt.
@@ -33,6 +34,7 @@ from sqlalchemy import (
 from common.clock import to_micros
 from storage import tables
 from storage.deliveries import Channel
+from storage.doubts import doubt
 from storage.due import DUE_MAX, LEASE_MAX, DueRow, due_rows
 from storage.lag_counts import Lag, LagStep, add_lags
 from storage.records import columns, record_of
@@ -210,7 +212,12 @@ class Claims:
     def settle(self, settlements: Iterable[Settlement]) -> int:
         """Write what became of claims; returns how many were still ours."""
         ordered = sorted(settlements, key=lambda one: (one.claim.merchant_id, one.claim.id))
-        ours = [one for one in ordered if self._settle(one)]
+        ours: list[Settlement] = []
+        for one in ordered:
+            if self._settle(one):
+                ours.append(one)
+            elif _may_have_overwritten(one):
+                doubt(self._scope, one.claim.merchant_id, one.claim.id)
         now = self._scope.clock.now()
         add_lags(self._scope, [_lag_of(one.claim, now) for one in ours if _is_change_told(one)])
         return len(ours)
@@ -341,6 +348,12 @@ def _lag_of(claim: Claim, now: datetime) -> Lag:
         priority=claim.priority,
         took=now - claim.wanted_at,
     )
+
+
+def _may_have_overwritten(one: Settlement) -> bool:
+    """A push only says "come and ask"; a letter to Google carries the state of its time."""
+    was_sent = one.delivered_revision > 0 or one.error is not None
+    return one.claim.channel != Channel.APPLE and was_sent
 
 
 def _not_told(one: Settlement) -> dict[str, Any]:

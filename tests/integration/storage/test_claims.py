@@ -18,6 +18,7 @@ from storage import tables
 from storage.breakers import Breakers
 from storage.claims import DUE_MAX, LEASE, LEASE_MAX, Claim, Claims, Settlement
 from storage.deliveries import MASS, Channel
+from storage.doubts import DOUBT
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 from tests.support import builders
 from tests.support.builders import CAFE, GYM
@@ -110,7 +111,51 @@ def test_a_late_worker_changes_nothing_newer(ctx: Loyalty, clock: ManualClock) -
     assert finish(ctx, settle.parked(frozen, error="late")) == 0
 
     (row,) = rows(ctx)
-    assert (row.state, row.delivered_revision) == ("open", other.wanted_revision)
+    assert (row.state, row.last_error, row.wanted_revision) == ("open", None, other.wanted_revision)
+
+
+def test_what_a_late_worker_may_have_put_over_a_newer_state_is_sent_again(
+    ctx: Loyalty, clock: ManualClock
+) -> None:
+    some_cards(ctx, CAFE.id, cards=1)
+    (late,) = claim(ctx)
+    clock.advance(seconds=LEASE.total_seconds() + 1)
+    (newer,) = claim(ctx)
+    finish(ctx, settle.delivered(newer, 5, facts={"sent": "new", "balance": 3}))
+
+    assert finish(ctx, settle.delivered(late, 1, facts={"sent": "old"})) == 0
+
+    (found,) = rows(ctx)
+    assert (found.delivered_revision, found.facts) == (0, {"balance": 3})
+    assert claim(ctx) == []
+    clock.advance(seconds=DOUBT.total_seconds())
+    assert [one.id for one in claim(ctx)] == [late.id]
+
+
+def test_who_holds_the_row_when_a_late_worker_ends_sends_it_once_more_as_well(
+    ctx: Loyalty, clock: ManualClock
+) -> None:
+    some_cards(ctx, CAFE.id, cards=1)
+    (late,) = claim(ctx)
+    clock.advance(seconds=LEASE.total_seconds() + 1)
+    (newer,) = claim(ctx)
+    answered = clock.now() + timedelta(seconds=1)
+    finish(ctx, settle.later(late, answered, error="timeout", attempt=True))
+
+    assert finish(ctx, settle.delivered(newer, 5, facts={"sent": "new"})) == 0
+    assert rows(ctx)[0].delivered_revision == 0
+
+
+def test_a_late_worker_that_sent_nothing_leaves_the_row_alone(
+    ctx: Loyalty, clock: ManualClock
+) -> None:
+    some_cards(ctx, CAFE.id, cards=1)
+    (late,) = claim(ctx)
+    clock.advance(seconds=LEASE.total_seconds() + 1)
+    (newer,) = claim(ctx)
+
+    assert finish(ctx, settle.given_back(late)) == 0
+    assert finish(ctx, settle.delivered(newer, 5, facts={})) == 1
 
 
 def test_delivered_never_goes_back(ctx: Loyalty) -> None:

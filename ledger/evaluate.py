@@ -27,8 +27,8 @@ from ledger.activity import Activity, ActivityKind
 from ledger.caps import cap, check_limits, most_counted, room
 from ledger.challenges import count_challenge, count_set
 from ledger.counting import check_activity, count
-from ledger.evaluation import Credit, Evaluation, Lapse, PartKind
-from ledger.expiry import effective, new_lot, plan_expire
+from ledger.evaluation import Credit, Evaluation, PartKind
+from ledger.expiry import new_lot, plan_lapses
 from ledger.grants import give_bonus, keep_promises, welcome
 from ledger.limits import LIMITS
 from ledger.lots import NewLot
@@ -174,7 +174,7 @@ def _answer(seen: Occasion, sheet: Sheet) -> Evaluation:
         counted_minor=seen.counted.minor,
         left_out=seen.counted.left_out,
         credits=credits_,
-        lapsed=_lapsed(seen),
+        lapsed=plan_lapses(state, seen.now, zone=seen.zone),
         promised=tuple(sheet.promised),
         consumed=tuple(promise.id for promise in sheet.consumed),
         progress=sheet.progress,
@@ -240,23 +240,6 @@ def _lots(
         for amount, days, waits in wanted
         if amount
     )
-
-
-def _lapsed(seen: Occasion) -> tuple[Lapse, ...]:
-    state, found = seen.state, []
-    for code, holding in state.holdings.items():
-        if not holding.lots:
-            continue
-        lots = effective(
-            holding.lots,
-            last_active_at=state.last_active_at,
-            zone=seen.zone,
-            pauses=holding.pauses,
-        )
-        lapse = plan_expire(code, lots, seen.now)
-        if lapse is not None:
-            found.append(lapse)
-    return tuple(found)
 
 
 def _tier(seen: Occasion, credits_: tuple[Credit, ...]) -> tuple[int, str]:

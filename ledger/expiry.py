@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from ledger.evaluation import Lapse
 from ledger.lots import Allocation, Lot, NewLot, is_spendable
-from ledger.member_state import Pause
+from ledger.member_state import MemberState, Pause
 from ledger.programme_terms import Expiry, ExpiryKind, UnitTerms
 
 MONTHS_OF_YEAR: Final = 12
@@ -147,6 +147,24 @@ def plan_expire(unit: str, lots: Iterable[Lot], now: datetime) -> Lapse | None:
         units=sum(lot.remaining for lot in over),
         allocations=tuple(Allocation(lot_id=lot.id, amount=lot.remaining) for lot in over),
     )
+
+
+def plan_lapses(state: MemberState, now: datetime, *, zone: ZoneInfo) -> tuple[Lapse, ...]:
+    """What is over of all that a member holds, unit by unit: it ends before anything else."""
+    found = (
+        plan_expire(
+            unit,
+            effective(
+                holding.lots,
+                last_active_at=state.last_active_at,
+                zone=zone,
+                pauses=holding.pauses,
+            ),
+            now,
+        )
+        for unit, holding in state.holdings.items()
+    )
+    return tuple(lapse for lapse in found if lapse is not None)
 
 
 def deadlines(lots: Iterable[Lot], now: datetime, *, zone: ZoneInfo) -> tuple[Deadline, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ledger.accounts import AccountKind
 from ledger.activity import Line
-from ledger.evaluation import Move
+from ledger.evaluation import Lapse, Move
 from ledger.lots import Allocation
 from ledger.member_state import Progress
 from ledger.programme_terms import SpentReward
@@ -35,13 +35,15 @@ class Given:
     """What the sale gave in one unit, and what earlier refunds took of it already.
 
     `carry_change` is what stands of the sale's change of carry. `lot_ids` are the lots it made,
-    `expired` what ended of them: it is gone already and never asked for again.
+    `expired` what ended of them: it is gone already and never asked for again. `gone` is how much
+    of that `taken_back` counts already.
     """
 
     unit: str
     units: int
     taken_back: int = 0
     expired: int = 0
+    gone: int = 0
     carry_change: int = 0
     lot_ids: tuple[int, ...] = ()
 
@@ -61,7 +63,7 @@ class TakeBack:
     """What one unit loses.
 
     `units` is all that is taken back: `from_lots` by the allocations, `owed` becomes debt,
-    `forgiven` is written down and not asked for.
+    `forgiven` is written down and not asked for; `gone` of that had expired.
     """
 
     unit: str
@@ -71,6 +73,7 @@ class TakeBack:
     forgiven: int
     carry_change: int
     allocations: tuple[Allocation, ...]
+    gone: int = 0
     reason: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,7 +81,8 @@ class TakeBack:
 class Restore:
     """What a spent reward gives back to its very lots.
 
-    `extended` are lots whose end moves, and to when: what comes back can still be used.
+    `extended` are lots whose end moves, and to when: what comes back can still be used. Such a
+    lot ends on that day, however idle the member is.
     """
 
     operation_id: int
@@ -94,12 +98,14 @@ class RefundPlan:
     """Everything a refund writes.
 
     `ask` is True where the policy leaves it to staff and they have not said: nothing may be
-    written; ask, and plan again with `choice`. `progress` is what becomes of challenges
+    written; ask, and plan again with `choice`. `lapsed` is what was over before the refund: it
+    ends first, so that a late job brings nothing back. `progress` is what becomes of challenges
     and the like; `promises_void` are rules of this sale whose open promises fall away;
     `promises_back` are ids this sale had used. `purchase_undone` tells that the whole sale is
     back. `counted_change` (zero or less) is for tier totals and averages.
     """
 
+    lapsed: tuple[Lapse, ...]
     takes: tuple[TakeBack, ...]
     restores: tuple[Restore, ...]
     ask: bool
@@ -117,8 +123,12 @@ class RefundPlan:
         return self.whole
 
     def moves(self) -> tuple[Move, ...]:
-        """The transfers: what is restored, then to `issued` from the card and from debt."""
+        """The transfers: what was over, what is restored, what goes to `issued`."""
         found = [
+            _move(one.unit, AccountKind.MEMBER, AccountKind.EXPIRED, amount=one.units)
+            for one in self.lapsed
+        ]
+        found += [
             _move(back.unit, AccountKind.REDEEMED, AccountKind.MEMBER, amount=back.units)
             for back in self.restores
         ]

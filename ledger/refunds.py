@@ -2,7 +2,7 @@
 
 Both states are rated, the one before this refund and the one after, and the difference is what is
 written; so part or whole, in any order, in one piece or in ten, ends the same. Never more is taken
-than was given. What is taken comes from the sale's own lots, then from the others as spending
+than was given. What was over by then ends first. What is taken comes from the sale's own lots, then from the others as spending
 would, then it is owed or forgiven. Not done here: once per refund id (storage's unique key).
 """
 
@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from ledger import movement_reasons
 from ledger.basis import read_basis
 from ledger.evaluate import rate
-from ledger.evaluation import Evaluation
-from ledger.expiry import day_start, effective, local_day
+from ledger.evaluation import Evaluation, Lapse
+from ledger.expiry import day_start, effective, local_day, plan_lapses
 from ledger.lots import Allocation, Lot, give_back, spending_order
 from ledger.member_state import MemberState
 from ledger.programme_terms import DebtPolicy, ProgrammeTerms, SpentReward, TierBasis
@@ -93,8 +93,17 @@ def plan_refund(
     restores = (
         _restores(terms, spent, state, now=now) if whole and policy is SpentReward.RESTORE else ()
     )
-    takes = plan_takes(terms, given, new, state=state, restores=restores, now=now)
+    lapsed = plan_lapses(state, now, zone=ZoneInfo(terms.time_zone))
+    takes = plan_takes(
+        terms,
+        [without_lapsed(one, lapsed) for one in given],
+        new,
+        state=left_after(state, (part for lapse in lapsed for part in lapse.allocations)),
+        restores=restores,
+        now=now,
+    )
     return RefundPlan(
+        lapsed=lapsed,
         takes=takes,
         restores=restores,
         ask=whole and bool(spent) and policy is SpentReward.ASK,
@@ -131,6 +140,13 @@ def plan_takes(
     """What was given and is not given by `new`, unit by unit."""
     found = (_take(terms, one, new, state=state, restores=restores, now=now) for one in given)
     return tuple(take for take in found if take is not None)
+
+
+def without_lapsed(given: Given, lapsed: Iterable[Lapse]) -> Given:
+    """What a sale gave, when these lots are over as well."""
+    parts = (part for lapse in lapsed for part in lapse.allocations)
+    over = sum(part.amount for part in parts if part.lot_id in given.lot_ids)
+    return replace(given, expired=given.expired + over)
 
 
 def left_after(state: MemberState, allocations: Iterable[Allocation]) -> MemberState:
@@ -178,7 +194,7 @@ def _take(
     if units == 0 and carry_change == 0:
         return None
     # What ended of the sale's own lots is gone: only the rest can still be asked for.
-    gone = min(units, max(0, given.expired - given.taken_back))
+    gone = min(units, max(0, given.expired - given.gone))
     lots = _lots_of(terms, given.unit, state, restores=restores)
     taken = _from_lots(lots, units - gone, own=given.lot_ids, now=now)
     from_lots = sum(part.amount for part in taken)
@@ -193,6 +209,7 @@ def _take(
         forgiven=forgiven,
         carry_change=carry_change,
         allocations=taken,
+        gone=gone,
         reason=movement_reasons.take_back_reason(
             terms,
             given.unit,

@@ -13,10 +13,11 @@ from typing import Any
 
 from ledger.accounts import OperationKind
 from ledger.basis import read_basis
+from ledger.evaluation import Lapse
 from ledger.member_state import MemberState
 from ledger.programme_terms import ProgrammeTerms
 from ledger.refund_plan import Refund, TakeBack
-from ledger.refunds import left_after, plan_takes, rated_rest
+from ledger.refunds import left_after, plan_takes, rated_rest, without_lapsed
 from loyalty.refundable import (
     Rated,
     earlier_refunds,
@@ -45,12 +46,14 @@ def later_takes(
     used: Sequence[KeptPromise],
     *,
     state: MemberState,
+    lapsed: Sequence[Lapse],
     programme_id: int,
     now: datetime,
 ) -> tuple[LaterTake, ...]:
     """What the operations give back that kept promises which fall away; nothing is written.
 
-    `state` holds the lots those operations made, after what was planned already.
+    `state` holds the lots those operations made, after what was planned already; `lapsed` is what
+    ends before this refund.
     """
     found = []
     for operation_id in dict.fromkeys(one.kept_by_id for one in used):
@@ -60,6 +63,7 @@ def later_takes(
             work.books.operation(operation_id),
             ids,
             state=state,
+            lapsed=lapsed,
             programme_id=programme_id,
             now=now,
         )
@@ -75,6 +79,7 @@ def _take(
     promise_ids: tuple[int, ...],
     *,
     state: MemberState,
+    lapsed: Sequence[Lapse],
     programme_id: int,
     now: datetime,
 ) -> LaterTake | None:
@@ -93,7 +98,8 @@ def _take(
         without_promises(rated.basis, promise_ids),
         before if head is not None else Refund(),
     )
-    takes = plan_takes(rated.terms, given_of(work, operation.id, taken), new, state=state, now=now)
+    given = [without_lapsed(one, lapsed) for one in given_of(work, operation.id, taken)]
+    takes = plan_takes(rated.terms, given, new, state=state, now=now)
     activity, _state, _moment = read_basis(rated.basis)
     return LaterTake(
         sale_id=head.id if head is not None else None,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from common.actor import Actor
-from common.errors import AlreadyReversed, NotFound
+from common.errors import AlreadyReversed, InvalidInput, NotFound
 from common.i18n import gettext as _
 from ledger.accounts import AccountKind, OperationKind
 from ledger.activity import Line
@@ -26,7 +26,7 @@ from ledger.refunds import left_after, plan_refund
 from ledger.remainder import paid
 from loyalty import posting
 from loyalty.context import Loyalty
-from loyalty.event_posting import Chain
+from loyalty.event_posting import Chain, add_lapse
 from loyalty.later_sales import LaterTake, later_takes, reasons_of
 from loyalty.next_terms import current
 from loyalty.refund_results import RefundResult, refund_question, refund_result
@@ -148,7 +148,10 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
     if operation.reversed_by is not None:
         raise AlreadyReversed(_("This sale was undone already."))
     rated = rated_sale(work, operation, head)
-    before, taken = earlier_refunds(work.refunds.of_sale(head.id))
+    rows = work.refunds.of_sale(head.id)
+    if any(row.document["whole"] for row in rows):
+        raise InvalidInput(_("All of this sale came back already."), field="amount")
+    before, taken = earlier_refunds(rows)
     spent = spent_on(work, rated.redemptions, member_id)
     used = work.promises.used(member_id, made_by=operation.id)
     earned = [operation.id, *(one.kept_by_id for one in used)]
@@ -174,6 +177,7 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
         work,
         [one for one in used if one.rule in plan.promises_void],
         state=left_after(loaded.state, _allocations(plan)),
+        lapsed=plan.lapsed,
         programme_id=standing.account.programme_id,
         now=work.clock.now(),
     )
@@ -197,7 +201,8 @@ def _refund(work: UnitOfWork, request: RefundRequest, claim: Claim) -> RefundRes
 
 
 def _allocations(plan: RefundPlan) -> list[Allocation]:
-    back = [part for one in plan.restores for part in one.allocations]
+    back = [part for one in plan.lapsed for part in one.allocations]
+    back += [part for one in plan.restores for part in one.allocations]
     return back + [part for one in plan.takes for part in one.allocations]
 
 
@@ -222,6 +227,8 @@ def _add_entries(
     reason = dict(plan.reason)
     if later:
         reason["others"] = [*reason.get("others", ()), *reasons_of(later)]
+    for lapse in plan.lapsed:
+        add_lapse(chain, lapse)
     for restore in plan.restores:
         _add_restore(chain, restore)
     own = [
@@ -341,6 +348,7 @@ def _write_later(work: UnitOfWork, claim: Claim, planned: _Planned, ids: Sequenc
             document={
                 "lines": [],
                 "taken": taken,
+                "gone": {take.unit: take.gone for take in later.takes},
                 "carry": {take.unit: take.carry_change for take in later.takes},
                 "whole": False,
                 "at": later.at.isoformat(),
@@ -390,6 +398,7 @@ def _document(planned: _Planned) -> dict[str, Any]:
             for one in planned.back.lines
         ],
         "taken": {take.unit: take.units for take in planned.plan.takes},
+        "gone": {take.unit: take.gone for take in planned.plan.takes},
         "carry": {take.unit: take.carry_change for take in planned.plan.takes},
         "whole": planned.plan.whole,
         "policy": str(planned.plan.policy),

@@ -31,9 +31,10 @@ class Rated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What earlier refunds took, by unit: units, and changes of carry."""
+    """What earlier refunds took, by unit: units, `gone` of them expired, and changes of carry."""
 
     units: Mapping[str, int]
+    gone: Mapping[str, int]
     carry: Mapping[str, int]
 
 
@@ -96,6 +97,7 @@ def earlier_refunds(stored: Sequence[StoredRefund]) -> tuple[Refund, Taken]:
     """All refunds of a sale as one, and what they took."""
     whole = Refund()
     units: dict[str, int] = {}
+    gone: dict[str, int] = {}
     carry: dict[str, int] = {}
     for one in stored:
         whole = add(
@@ -107,9 +109,12 @@ def earlier_refunds(stored: Sequence[StoredRefund]) -> tuple[Refund, Taken]:
         )
         for unit, number in one.document["taken"].items():
             units[unit] = units.get(unit, 0) + number
+        # Before it was written down, what was taken counted as expired as far as it could.
+        for unit, number in one.document.get("gone", one.document["taken"]).items():
+            gone[unit] = gone.get(unit, 0) + number
         for unit, number in one.document["carry"].items():
             carry[unit] = carry.get(unit, 0) + number
-    return whole, Taken(units=units, carry=carry)
+    return whole, Taken(units=units, gone=gone, carry=carry)
 
 
 def _line(values: Sequence[Any]) -> Line:
@@ -139,6 +144,7 @@ def given_of(work: UnitOfWork, operation_id: int, taken: Taken) -> tuple[Given, 
                 units=part.units - part.debt_change,
                 taken_back=taken.units.get(part.unit, 0),
                 expired=work.rules.expired_of(part_id),
+                gone=taken.gone.get(part.unit, 0),
                 carry_change=part.carry_change + taken.carry.get(part.unit, 0),
                 lot_ids=tuple(own),
             )

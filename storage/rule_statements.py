@@ -158,7 +158,7 @@ insert into lot
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 EXTEND_LOT: Final = """
-update lot set expires_at = ?, extended_at = ? where merchant_id = ? and id = ?
+update lot set expires_at = ?, extended_at = ?, idle_days = null where merchant_id = ? and id = ?
 """
 MOVE_ACCOUNT: Final = """
 update account set balance = ?, carry = ?, revision = ?, debt = ?

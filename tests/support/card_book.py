@@ -32,6 +32,7 @@ class BookedSale:
     basis: Mapping[str, Any]
     before: Refund = field(default_factory=Refund)
     taken: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    gone: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     carry_change: dict[str, int] = field(default_factory=dict)
     lots: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     rewards: list[SpentOn] = field(default_factory=list)
@@ -175,7 +176,6 @@ class Book:
         choice: SpentReward | None = None,
     ) -> RefundPlan:
         sale = self.sales[number]
-        self.lets_expire(now)
         plan = plan_refund(
             self.terms,
             sale.basis,
@@ -190,12 +190,15 @@ class Book:
         if plan.ask:
             return plan
         sale.before = add(sale.before, refund)
+        for lapse in plan.lapsed:
+            self._lapse(lapse)
         for back in plan.restores:
             self._restore(back)
             sale.rewards.clear()
         for one in plan.takes:
             assert one.units == one.from_lots + one.owed + one.forgiven
             sale.taken[one.unit] += one.units
+            sale.gone[one.unit] += one.gone
             sale.carry_change[one.unit] += one.carry_change
             self._allocate(one.unit, one.allocations)
             holding = self.holdings[one.unit]
@@ -294,6 +297,7 @@ class Book:
             units=credit.units,
             taken_back=sale.taken[unit],
             expired=sum(self.expired[lot] for lot in sale.lots[unit]),
+            gone=sale.gone[unit],
             carry_change=sale.carry_change[unit],
             lot_ids=tuple(sale.lots[unit]),
         )

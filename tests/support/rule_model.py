@@ -181,11 +181,11 @@ class SlowCard(SlowUnits):
     ) -> bool:
         """Take a refund; False when staff must be asked first, and nothing happens."""
         sale = self.sales[number]
-        self.lets_expire(now)
         whole = sale.paid_back + refund.paid_minor >= sale.paid
         policy = choice or self.terms.spent_reward
         if whole and sale.rewards and policy is SpentReward.ASK:
             return False
+        self.lets_expire(now)
         sale.paid_back += refund.paid_minor
         sale.lines_back += refund.lines
         if whole and policy is SpentReward.RESTORE:

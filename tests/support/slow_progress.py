@@ -79,15 +79,21 @@ class Tally:
 
     def _one(self) -> list[Level]:
         self.count += 1
+        won = self._reached()
+        # A refund may have left more than a round: what is beyond it begins the next one.
+        while self.rule.repeat and self.count >= self.rule.levels[-1].goal:
+            self.count, self.given = self.count - self.rule.levels[-1].goal, set()
+            won += self._reached()
+        return won
+
+    def _reached(self) -> list[Level]:
         won = []
         for number, level in enumerate(self.rule.levels):
-            if level.goal == self.count and number not in self.given:
+            if level.goal <= self.count and number not in self.given:
                 self.given.add(number)
                 won.append(level)
-        if len(self.given) == len(self.rule.levels) and won:
+        if won and len(self.given) == len(self.rule.levels):
             self.times += 1
-        if self.rule.repeat and self.count == self.rule.levels[-1].goal:
-            self.count, self.given = 0, set()
         return won
 
     def corrects(self, was: Tally, is_now: Tally) -> Tally:

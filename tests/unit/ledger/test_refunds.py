@@ -541,3 +541,30 @@ def test_what_a_set_counted_comes_off_with_its_sale() -> None:
     card.buys(visit(taps={"tea": 1}), NOON)
 
     assert card.progress["all"].parts == {"cake": 0, "tea": 1}
+
+
+def test_what_expired_is_never_asked_for_even_after_a_part_came_back() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
+    card = book(units=units)
+    card.buys(sale(10_000), NOON)
+    card.spends("points", 4, NOON)
+    first = card.gives_back(0, money(5000), NOON)
+    later = NOON + timedelta(days=8)
+    card.lets_expire(later)
+
+    rest = card.gives_back(0, money(5000), later)
+
+    # Ten were given: four are spent, five were taken, one expired. Four are owed, not five.
+    assert took(first) == (5, 5, 0, 0)
+    assert took(rest) == (5, 0, 4, 1)
+
+
+def test_what_was_over_ends_before_a_refund_takes_anything() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
+    card = book(units=units)
+    card.buys(sale(10_000), NOON)
+
+    plan = card.gives_back(0, money(5000), NOON + timedelta(days=8))
+
+    assert [(lapse.unit, lapse.units) for lapse in plan.lapsed] == [("points", 10)]
+    assert took(plan) == (5, 0, 0, 5)

@@ -110,3 +110,37 @@ def test_what_was_spent_elsewhere_stays_spent() -> None:
     plan = card.gives_back(0, money(3000), NOON, spent=(here,))
 
     assert took(plan) == (3, 2, 1, 0)
+
+
+def test_a_late_job_brings_nothing_else_of_the_lot_back() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
+    cards = []
+    for job_ran in (True, False):
+        card = book(units=units, spent_reward="restore", restore_days=10)
+        card.buys(sale(9000), NOON)
+        allocations = card.spends("points", 4, NOON)
+        later = NOON + timedelta(days=8)
+        card.buys(sale(1000, at=later), later)
+        if job_ran:
+            card.lets_expire(later)
+        spent = SpentOn(operation_id=7, unit="points", units=4, allocations=allocations)
+        card.gives_back(1, money(1000), later, spent=(spent,))
+        cards.append(card)
+
+    # Five were over when the sale came back: only the four of the reward live on.
+    assert [card.holdings["points"].balance for card in cards] == [4, 4]
+
+
+def test_what_comes_back_to_an_idle_card_can_still_be_used() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "idle", "days": 3}}]
+    card = book(units=units, spent_reward="restore", restore_days=10)
+    card.buys(sale(4000), NOON)
+    allocations = card.spends("points", 4, NOON)
+    card.buys(sale(1000), NOON)
+    spent = SpentOn(operation_id=7, unit="points", units=4, allocations=allocations)
+    later = NOON + timedelta(days=8)
+
+    card.gives_back(1, money(1000), later, spent=(spent,))
+
+    assert card.lets_expire(later + timedelta(days=9)) == 0
+    assert card.lets_expire(later + timedelta(days=11)) == 4

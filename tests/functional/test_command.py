@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -23,10 +24,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture
-def run(data: Path) -> Run:
-    """`regulars ...` on this test's own data folder."""
-
+def a_run(data: Path) -> Run:
     def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
         return subprocess.run(
@@ -41,6 +39,12 @@ def run(data: Path) -> Run:
     return call
 
 
+@pytest.fixture
+def run(data: Path) -> Run:
+    """`regulars ...` on this test's own data folder."""
+    return a_run(data)
+
+
 def told(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, Any]:
     """The one JSON object on stdout of a command that ended with `code`."""
     assert done.returncode == code, done.stdout + done.stderr
@@ -49,12 +53,22 @@ def told(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, 
     return answer
 
 
-@pytest.fixture
-def member(run: Run) -> str:
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo with one card, made once for all to copy; its folder, and the member's number."""
+    folder = tmp_path_factory.mktemp("demo")
+    run = a_run(folder / "data")
     told(run("init", "--demo", "--json"))
-    return str(
-        told(run("issue", "--programme", "demo", "--name", "Ada", "--json"))["member_number"]
-    )
+    issued = told(run("issue", "--programme", "demo", "--name", "Ada", "--json"))
+    return folder, str(issued["member_number"])
+
+
+@pytest.fixture
+def member(demo: tuple[Path, str], tmp_path: Path) -> str:
+    """The number of a member of this test's own copy of the demo."""
+    folder, number = demo
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return number
 
 
 def test_init_demo_asks_nothing_and_can_be_run_again(run: Run, data: Path) -> None:

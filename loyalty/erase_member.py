@@ -21,7 +21,10 @@ from loyalty.lost_card import MEMBER_LINKS
 from loyalty.new_card import BARCODE, CARD
 from loyalty.old_codes import OLD_CODE
 from signing.tokens import check_member_number
+from storage.activities import Activities
+from storage.gift_cards import GiftCards
 from storage.members import MemberState
+from storage.referrals import Referrals
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 
@@ -86,6 +89,9 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     work.members.blank(member_id)
     work.notes.drop_all(member_id)
     work.rules.forget_member(member_id)
+    GiftCards(work.scope).forget_people(member_id)
+    Referrals(work.scope).forget_member(member_id)
+    Activities(work.scope).forget_member(member_id)
     work.directory.remove_tokens(CARD, member_id)
     for purpose in MEMBER_LINKS:
         work.sessions.drop_links(purpose, member_id)

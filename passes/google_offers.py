@@ -124,7 +124,7 @@ def offer_class(
                 "linksModuleData": links(contact_links(design)),
                 "title": title,
                 "shortTitle": cut(title, SHORT_TITLE_MAX),
-                "provider": cut(offer.provider or design.organization_name, PROVIDER_MAX),
+                "provider": cut(offer.provider.strip() or design.organization_name, PROVIDER_MAX),
                 "redemptionChannel": str(offer.channel),
                 "details": cut(offer.details, BODY_MAX),
                 "finePrint": cut(offer.fine_print, FINE_PRINT_MAX),

@@ -1,8 +1,9 @@
-"""Our class and object against Google's discovery schema in strict form, and Google's lengths."""
+"""Our classes and objects against Google's discovery schema in strict form, and Google's lengths."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,18 @@ from hypothesis import strategies as st
 from passes.content import Place, RewardLine
 from passes.design import LABEL_MAX, NAME_MAX, ImageName, ImageRef, check_design
 from passes.google import class_patch, loyalty_class, loyalty_object, object_patch
+from passes.google_cards import card_change, card_document
+from passes.google_offers import (
+    Coupon,
+    Offer,
+    OfferState,
+    offer_class,
+    offer_class_patch,
+    offer_object,
+    offer_object_patch,
+)
+from passes.google_parts import GoogleKind
+from passes.tier_look import Tier, TierLook
 from tests.support.cards import a_content, a_design, a_google_identity, a_stamp_card
 from tests.support.discovery import complaints, without_nulls
 
@@ -117,3 +130,62 @@ def test_the_largest_design_the_form_takes_fits():
     assert len(body["accountIdLabel"]) <= 15
     assert all(len(uri["description"]) <= 20 for uri in body["linksModuleData"]["uris"])
     assert len(body["textModulesData"]) <= 10
+
+
+@pytest.mark.parametrize("make", [loyalty_class, class_patch])
+def test_the_class_of_a_tier_and_its_patch_fit_the_schema(make):
+    looks = {"gold": TierLook(name="Gold", background_colour="#AA8800", images=IMAGES)}
+
+    body = make(a_design(tier_looks=looks), IDENTITY, tier=Tier(code="gold", name="W" * NAME_MAX))
+
+    assert complaints("LoyaltyClass", without_nulls(body)) == []
+    assert len(body["rewardsTier"]) <= 7
+    assert len(body["rewardsTierLabel"]) <= 9
+
+
+@settings(deadline=None)
+@given(content=CONTENT, currency=st.sampled_from(["EUR", "JPY", "KWD"]), erased=st.booleans())
+def test_any_gift_card_fits_the_schema_and_googles_lengths(content, currency, erased):
+    identity = a_google_identity(kind=GoogleKind.GIFT_CARD)
+    gift = replace(content, unit=currency, erased=erased)
+
+    body = card_document(a_design(images=IMAGES), gift, identity)
+    patch = card_change(a_design(images=IMAGES), gift, identity)
+
+    assert complaints("GiftCardObject", body) == []
+    assert complaints("GiftCardObject", without_nulls(patch)) == []
+    assert 0 < len(body["cardNumber"]) <= 20
+    assert len(body.get("textModulesData", [])) <= 10
+    json.dumps(body, allow_nan=False).encode()
+
+
+@settings(deadline=None)
+@given(
+    offer=st.builds(
+        Offer,
+        title=TEXT.filter(str.strip),
+        provider=TEXT,
+        details=st.text(max_size=800),
+        fine_print=st.text(max_size=2000),
+    ),
+    coupon=st.builds(
+        Coupon,
+        barcode=TEXT,
+        shown_code=TEXT,
+        state=st.sampled_from(OfferState),
+        starts_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+        ends_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    ),
+)
+def test_any_coupon_fits_the_schema_and_googles_lengths(offer, coupon):
+    identity = a_google_identity(kind=GoogleKind.OFFER)
+
+    made = offer_class(offer, a_design(images=IMAGES), identity, country_code="GB")
+    copy = offer_object(coupon, identity)
+
+    assert complaints("OfferClass", made) == []
+    assert complaints("OfferClass", without_nulls(offer_class_patch(made))) == []
+    assert complaints("OfferObject", copy) == []
+    assert complaints("OfferObject", without_nulls(offer_object_patch(copy))) == []
+    assert len(made["title"]) <= 60
+    assert len(made["provider"]) <= 12

@@ -1,7 +1,7 @@
 """The basis of a rating: what a refund must know to rate the rest of a sale under the same terms.
 
 A JSON document of numbers, codes and times: the activity, and what of the member's state counted
-then. Defaults are left out. `acted` tells how many actions each challenge counted.
+then. Defaults are left out.
 """
 
 from __future__ import annotations
@@ -25,14 +25,11 @@ _AVERAGES: Final = ("member_average_minor", "shop_average_minor")
 
 def write_basis(seen: Occasion, sheet: Sheet) -> dict[str, Any]:
     """The document of one evaluation."""
-    document: dict[str, Any] = {
+    return {
         "now": seen.now.isoformat(),
         "activity": write_activity(seen.activity),
         "state": _write_state(seen.state, sheet),
     }
-    if sheet.acted:
-        document["acted"] = dict(sheet.acted)
-    return document
 
 
 def write_activity(activity: Activity) -> dict[str, Any]:

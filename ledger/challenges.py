@@ -32,7 +32,6 @@ def count_challenge(rule: ChallengeRule, occasion: Occasion, sheet: Sheet) -> No
     if moved is None:
         sheet.skip(rule.code, WhyNot.NOT_NOW)
         return
-    sheet.acted[rule.code] = int(moved is not before) if rule.streak else actions
     after = _give_levels(rule, moved, occasion, sheet)
     if after == moved:
         sheet.skip(rule.code, WhyNot.ON_THE_WAY)

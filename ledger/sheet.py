@@ -18,8 +18,7 @@ BASE = (PartKind.SPEND, PartKind.CASHBACK, PartKind.VISIT, PartKind.ITEM)
 class Sheet:
     """What the rules gave so far.
 
-    `carry` is the carry afterwards by unit; `pack_days` how long each pack of a unit lasts;
-    `acted` how many actions each challenge counted.
+    `carry` is the carry afterwards by unit; `pack_days` how long each pack of a unit lasts.
     """
 
     parts: defaultdict[str, list[Part]] = field(default_factory=lambda: defaultdict(list))
@@ -28,7 +27,6 @@ class Sheet:
     promised: list[Promise] = field(default_factory=list)
     consumed: list[Promise] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)
-    acted: dict[str, int] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def give(self, unit: str, part: Part) -> None:

@@ -23,7 +23,12 @@ def lot(number: int, remaining: int = 5, *, age: int = 1, expires: int | None = 
 
 
 def test_earliest_expiry_goes_first_then_the_oldest() -> None:
-    lots = [lot(1, age=9), lot(2, expires=30), lot(3, age=3, expires=10), lot(4, age=5, expires=10)]
+    lots = [
+        lot(1, age=9),
+        lot(2, age=8, expires=30),
+        lot(3, age=3, expires=10),
+        lot(4, age=5, expires=10),
+    ]
 
     taken = spend(lots, 17, now=NOW)
 

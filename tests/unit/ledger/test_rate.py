@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ledger
-from ledger.rate import rate_spend
+from ledger.programme_terms import Rounding
+from ledger.rate import rate_spend, rate_steps
 from ledger.terms import PointsTerms
 
 
@@ -58,6 +59,27 @@ def test_nothing_is_lost_to_rounding(spend: int, points: int, carry: int, amount
     assert earned.units // points * spend + earned.carry_minor == carry + amount
     assert earned.units >= 0
     assert earned.carry_minor < spend
+
+
+@pytest.mark.parametrize(
+    ("rounding", "size", "carry", "units", "carry_after"),
+    [
+        (Rounding.CARRY, 20, -40, 0, -20),
+        (Rounding.CARRY, 140, -40, 2, 0),
+        (Rounding.DOWN, 199, 7, 2, 7),
+        (Rounding.NEAREST, 149, 7, 2, 7),
+        (Rounding.NEAREST, 150, 7, 4, 7),
+        (Rounding.NEAREST, 49, 0, 0, 0),
+        (Rounding.UP, 101, 7, 4, 7),
+        (Rounding.UP, 100, 7, 2, 7),
+    ],
+)
+def test_each_sale_is_rounded_as_the_unit_says(
+    rounding: Rounding, size: int, carry: int, units: int, carry_after: int
+) -> None:
+    earned = rate_steps(size, step=100, units=2, carry=carry, rounding=rounding)
+
+    assert (earned.units, earned.carry_minor) == (units, carry_after)
 
 
 def test_no_float_is_in_the_ledger() -> None:

@@ -136,3 +136,81 @@ def test_a_cap_keeps_units_out_of_a_set() -> None:
 
     assert made == [False, True]
     assert card.state.progress["all"].parts == {"stamps": 1}
+
+
+def told(rule: dict[str, Any], activity: Any, **state: Any) -> list[WhyNot]:
+    answer = evaluate(terms_of(simple(EURO, rule)), MemberState(**state), activity, NOON)
+    return [out.why for out in answer.rules_left_out if out.rule == rule["code"]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "activity", "why"),
+    [
+        ({"when": {"weekdays": [7]}}, sale(100), WhyNot.NOT_NOW),
+        ({"min_sale_minor": 101}, sale(100), WhyNot.BELOW_MINIMUM),
+        ({"min_sale_minor": 100}, sale(100), WhyNot.ON_THE_WAY),
+        ({}, sale(0), WhyNot.NO_MATCH),
+        ({"min_sale_minor": 100, "action": "item"}, sale(100), WhyNot.NO_MATCH),
+    ],
+)
+def test_a_challenge_that_did_not_move_says_why(
+    parts: dict[str, Any], activity: Any, why: WhyNot
+) -> None:
+    assert told(challenge(**parts), activity) == [why]
+
+
+def test_a_streak_that_was_fed_today_is_on_the_way_and_one_told_too_late_is_not_now() -> None:
+    rule = challenge(streak=True, span="day", goals=[3])
+    today = NOON.date()
+    fed = Progress(count=1, since=today, last=today)
+    ahead = Progress(count=1, since=today, last=today + timedelta(days=1))
+
+    assert told(rule, sale(100), progress={"dare": fed}) == [WhyNot.ON_THE_WAY]
+    assert told(rule, sale(100), progress={"dare": ahead}) == [WhyNot.NOT_NOW]
+
+
+def test_a_window_is_not_moved_back_by_a_sale_told_late() -> None:
+    rule = challenge(span="week")
+    state = {"dare": Progress(count=1, since=NOON.date() + timedelta(days=6))}
+
+    assert told(rule, sale(100), progress=state) == [WhyNot.NOT_NOW]
+
+
+def test_a_level_given_already_counts_once_in_the_round_it_was_given_in() -> None:
+    # One of two and four is given; six more pieces end the round and reach both levels of the next.
+    rule = challenge(goals=[2, 4], repeat=True, action="item")
+    state = MemberState(progress={"dare": Progress(count=2, given=1)})
+    bought = sale(100, lines=(item("tea", 100, quantity=6),))
+
+    answer = evaluate(terms_of(simple(EURO, rule)), state, bought, NOON)
+
+    assert units_of(answer) - 1 == 400 + 200 + 400
+    assert answer.progress["dare"] == Progress(count=0, times=2, last=NOON.date())
+
+
+def test_what_was_given_stays_given_when_a_refund_lowered_the_count() -> None:
+    rule = challenge(goals=[2, 5])
+    state = MemberState(progress={"dare": Progress(count=0, given=1)})
+
+    answer = evaluate(terms_of(simple(EURO, rule)), state, sale(100), NOON)
+
+    assert (units_of(answer), answer.progress["dare"].given) == (1, 1)
+
+
+def test_a_set_says_whether_it_is_on_the_way_or_not_meant() -> None:
+    units = [{"code": "points", "kind": "points"}, {"code": "tea", "kind": "stamps"}]
+    grant = {"kind": "units", "unit": "points", "amount": 9}
+    rules = (
+        {"kind": "item", "code": "cup", "unit": "tea", "when": {"match": {"categories": ["tea"]}}},
+        {"kind": "set", "code": "all", "parts": [{"unit": "tea", "need": 2}], "grant": grant},
+    )
+    found = []
+    for lines in ((item("tea", 100),), (item("cake", 100),)):
+        bought = sale(100, lines=lines)
+        answer = evaluate(terms_of(simple(*rules, units=units)), MemberState(), bought, NOON)
+        found.append((answer.rules_left_out[-1].why, answer.progress))
+
+    assert found == [
+        (WhyNot.ON_THE_WAY, {"all": Progress(parts={"tea": 1})}),
+        (WhyNot.NO_MATCH, {}),
+    ]

@@ -393,3 +393,106 @@ def test_dates_of_lots_come_from_the_terms() -> None:
     assert made["EUR"].expires_at == datetime(2027, 3, 31, 22, tzinfo=UTC)
     assert made["visits"].expires_at == datetime(2026, 12, 31, vienna_midnight_utc, tzinfo=UTC)
     assert date(2027, 3, 31) < made["EUR"].expires_at.date() + timedelta(days=1)
+
+
+def test_a_card_is_full_at_the_limit_and_not_before() -> None:
+    most = 1_000_000_000_000
+    full = {"holdings": holding_of(Holding(unit="points", balance=most - 9))}
+    fits = {"holdings": holding_of(Holding(unit="points", balance=most - 10))}
+
+    assert points(simple(EURO), **fits) == 10
+    with pytest.raises(LimitReached) as caught:
+        points(simple(EURO), **full)
+    assert caught.value.limit == "balance"
+
+
+def test_a_welcome_lives_as_long_as_its_unit() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 30}}]
+    units[0]["pending_days"] = 2
+    hello = Promise(
+        id=1,
+        rule="hello",
+        kind=GrantKind.UNITS,
+        amount=7,
+        granted_at=NOON - timedelta(days=1),
+        terms_version=1,
+        unit="points",
+        welcome=True,
+    )
+    state = MemberState(promises=(hello,))
+
+    answer = evaluate(terms_of(simple(EURO, units=units)), state, sale(100), NOON)
+
+    waits, at_once = answer.credits[0].lots
+    assert (waits.amount, at_once.amount) == (1, 7)
+    assert waits.expires_at == at_once.expires_at
+    assert at_once.available_from == NOON < waits.available_from
+
+
+def test_a_tier_by_units_looks_at_its_own_unit() -> None:
+    units = [{"code": "points", "kind": "points"}, *STAMPS]
+    tiers = {
+        "basis": "units",
+        "unit": "stamps",
+        "levels": [{"code": "silver", "name": "Silver", "threshold": 2}],
+    }
+    terms = terms_of(simple(EURO, STAMP, units=units, tiers=tiers))
+
+    answer = evaluate(terms, MemberState(tier_total=1), sale(1000), NOON)
+
+    assert (answer.tier_total, answer.tier_after) == (2, "silver")
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [
+        (EURO, ()),
+        ({**EURO, "when": {"first_purchase": True}}, ("purchases",)),
+        (
+            {
+                "kind": "bonus",
+                "code": "more",
+                "once": True,
+                "grant": {"kind": "units", "unit": "points", "amount": 1},
+            },
+            ("progress",),
+        ),
+        (
+            {
+                "kind": "bonus",
+                "code": "more",
+                "floor": {"average": "shop"},
+                "grant": {"kind": "units", "unit": "points", "amount": 1},
+            },
+            ("averages",),
+        ),
+        (
+            {
+                "kind": "set",
+                "code": "all",
+                "parts": [{"unit": "points", "need": 2}],
+                "grant": {"kind": "units", "unit": "points", "amount": 1},
+            },
+            ("progress",),
+        ),
+        (
+            {
+                "kind": "welcome",
+                "code": "hello",
+                "grant": {
+                    "kind": "fixed_off_next",
+                    "amount": 100,
+                    "floor": {"average": "shop"},
+                },
+            },
+            ("averages",),
+        ),
+    ],
+)
+def test_only_what_the_terms_look_at_is_loaded(rule: dict[str, Any], needed: Any) -> None:
+    rules = (rule,) if rule["code"] == "base" else (EURO, rule)
+    found = needs(terms_of(simple(*rules)))
+
+    assert [
+        name for name in ("averages", "progress", "purchases") if getattr(found, name)
+    ] == sorted(needed)

@@ -249,3 +249,21 @@ def test_what_waits_is_told_with_its_day() -> None:
     assert pending(lots, NOON) == ((day, 7),)
     assert spendable(lots, NOON) == 3
     assert spendable(lots, day) == 10
+
+
+def test_a_lot_with_nothing_left_has_no_date_and_a_last_one_has() -> None:
+    end = NOON + timedelta(days=3)
+    lots = [lot(0, number=1, expires_at=end), lot(1, number=2, expires_at=end)]
+    later = NOON + timedelta(days=1)
+    waiting = [lot(0, number=1, at=later), lot(1, number=2, at=later)]
+
+    assert [(one.expires_at, one.units) for one in deadlines(lots, NOON, zone=VIENNA)] == [(end, 1)]
+    assert deadlines(lots[:1], NOON, zone=VIENNA) == ()
+    assert pending(waiting, NOON) == ((later, 1),)
+    assert pending(waiting[:1], NOON) == ()
+
+
+def test_what_is_over_waits_for_nothing_any_more() -> None:
+    later = NOON + timedelta(days=1)
+
+    assert pending([lot(5, at=later, expires_at=NOON)], NOON) == ()

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from ledger.evaluate import evaluate
-from ledger.evaluation import WhyNot
+from ledger.evaluation import PartKind, WhyNot
 from ledger.member_state import MemberState, Progress, Promise
 from ledger.programme_terms import GrantKind
 from tests.support.card_builders import (
     NOON,
     Card,
+    join,
     sale,
     units_of,
 )
@@ -240,3 +241,42 @@ def test_a_promise_by_an_average_waits_until_there_is_one() -> None:
     once = evaluate(terms_of(simple(EURO, bonus | {"once": True})), MemberState(), sale(100), NOON)
     assert dict(once.progress) == {}
     assert some.promised[0].min_sale_minor == 1100
+
+
+WELCOME = {
+    "kind": "welcome",
+    "code": "hello",
+    "grant": {"kind": "units", "unit": "points", "amount": 7},
+}
+
+
+def test_a_second_welcome_says_that_the_contact_had_one() -> None:
+    answer = evaluate(terms_of(simple(EURO, WELCOME)), MemberState(welcomed=True), join(), NOON)
+
+    assert answer.promised == ()
+    assert [(out.rule, out.why) for out in answer.rules_left_out] == [
+        ("hello", WhyNot.ALREADY_GIVEN)
+    ]
+
+
+def test_a_promise_and_a_welcome_are_told_apart() -> None:
+    kept = promise(GrantKind.ADD_NEXT, 3, id=1)
+    hello = promise(GrantKind.UNITS, 7, id=2, welcome=True)
+    state = MemberState(promises=(kept, hello))
+
+    answer = evaluate(terms_of(simple(EURO)), state, sale(100), NOON)
+
+    assert [(part.kind, part.units) for part in answer.credits[0].parts] == [
+        (PartKind.SPEND, 1),
+        (PartKind.WELCOME, 7),
+        (PartKind.PROMISE, 3),
+    ]
+
+
+def test_a_bonus_that_came_once_comes_again_when_the_terms_no_longer_say_once() -> None:
+    grant = {"kind": "units", "unit": "points", "amount": 5}
+    state = {"progress": {"more": Progress(times=1)}}
+    once = {"kind": "bonus", "code": "more", "once": True, "grant": grant}
+
+    assert points(simple(EURO, once), **state) == 10
+    assert points(simple(EURO, {**once, "once": False}), **state) == 15

@@ -336,3 +336,65 @@ def test_an_item_for_one_cent_counts() -> None:
     answer = evaluate(terms, MemberState(), sale(1, lines=(item("tea", 1),)), NOON)
 
     assert units_of(answer, "stamps") == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "activity", "why"),
+    [
+        ({**EURO, "when": {"weekdays": [7]}}, sale(1000), WhyNot.NOT_NOW),
+        ({**EURO, "min_sale_minor": 1001}, sale(1000), WhyNot.BELOW_MINIMUM),
+        ({**EURO, "when": {"match": {"items": ["x"]}}}, sale(1000), WhyNot.NO_MATCH),
+        (EURO, sale(0), WhyNot.NO_MATCH),
+        ({**STAMP, "when": {"match": {"items": ["x"]}}}, sale(1000), WhyNot.NO_MATCH),
+        (STAMP, sale(1000, visits=0), WhyNot.NO_MATCH),
+        (STAMP, sale(0), WhyNot.NO_MATCH),
+    ],
+)
+def test_a_rule_that_gives_nothing_says_why(
+    rule: dict[str, Any], activity: Any, why: WhyNot
+) -> None:
+    units = [{"code": "points", "kind": "points"}, *STAMPS]
+    answer = evaluate(terms_of(simple(rule, units=units)), MemberState(), activity, NOON)
+
+    assert answer.credits == ()
+    assert [(out.rule, out.why) for out in answer.rules_left_out] == [(rule["code"], why)]
+
+
+def test_each_part_says_of_which_kind_it_is() -> None:
+    back = {"kind": "cashback", "code": "back", "unit": "EUR", "basis_points": 100}
+    units = [{"code": "points", "kind": "points"}, {"code": "EUR", "kind": "cashback"}]
+    answer = evaluate(terms_of(simple(EURO, back, units=units)), MemberState(), sale(1000), NOON)
+
+    kinds = [part.kind for credit in answer.credits for part in credit.parts]
+    assert kinds == [PartKind.SPEND, PartKind.CASHBACK]
+
+
+@pytest.mark.parametrize(
+    ("activity", "given"),
+    [
+        (sale(0), 0),
+        (sale(1), 5),
+        (sale(0, visits=1), 5),
+        (sale(0, visits=0), 0),
+        (sale(0, taps={"stamps": 1}), 5),
+        (sale(0, taps={"stamps": 0}), 0),
+        (sale(500, redeemed_minor=500), 0),
+        (visit(visits=0), 5),
+    ],
+)
+def test_a_bonus_wants_a_purchase(activity: Any, given: int) -> None:
+    grant = {"kind": "units", "unit": "points", "amount": 5}
+    bonus = {"kind": "bonus", "code": "more", "grant": grant}
+    units = [{"code": "points", "kind": "points"}, *STAMPS]
+
+    assert points(simple(STAMP, bonus, units=units), activity) == given
+
+
+def test_an_item_for_one_cent_is_no_free_item() -> None:
+    piece = {"kind": "item", "code": "piece", "unit": "stamps"}
+    units = [{"code": "points", "kind": "points"}, *STAMPS]
+    bought = sale(1, lines=(item("tea", 1), item("tea", 0)))
+
+    answer = evaluate(terms_of(simple(piece, units=units)), MemberState(), bought, NOON)
+
+    assert units_of(answer, "stamps") == 1

@@ -328,3 +328,64 @@ def test_the_benefit_of_a_tier_is_of_what_is_to_pay() -> None:
     assert tier_discount(terms, "gold", sale(1009, tip_minor=100, discount_minor=10)) == 89
     assert tier_discount(terms, "", sale(1000)) == 0
     assert tier_discount(TERMS, "gold", sale(1000)) == 0
+
+
+def test_what_is_not_on_offer_is_said_before_how_often_it_was_had() -> None:
+    over = {"valid_until": NOON}
+
+    assert why(redeem(reward(per_member=1, **over), used=1)) is Refusal.OVER
+    assert why(use(coupon(uses_max=1, **over), sale(1000), used=1)) is Refusal.OVER
+
+
+def test_the_rate_is_that_of_the_unit_and_what_fits_at_most_is_told() -> None:
+    units = [{"code": "points", "kind": "points"}, {"code": "stars", "kind": "points"}]
+    payments = [
+        {"unit": "points", "units": 10, "minor": 100},
+        {"unit": "stars", "units": 3, "minor": 50},
+    ]
+    terms = terms_of(simple(units=units, payments=payments))
+    state = MemberState(holdings=holding_of(held("points", 99), held("stars", 99)))
+
+    def by_stars(units: int | None) -> Due | Refused:
+        return pay(terms, state, unit="stars", units=units, to_pay_minor=170, now=NOON)
+
+    paid = by_stars(None)
+    assert isinstance(paid, Due)
+    assert (paid.discount_minor, paid.spendings[0].amount) == (150, 9)
+    refused = by_stars(12)
+    assert isinstance(refused, Refused)
+    assert (refused.why, refused.facts["most"]) == (Refusal.TOO_MUCH, 9)
+
+
+def test_a_thing_is_handed_out_whatever_there_is_to_pay() -> None:
+    assert off(redeem(reward(), sale(500, discount_minor=500))) == 0
+
+
+def test_a_reward_for_nothing_takes_nothing() -> None:
+    free = redeem(reward(cost=0))
+
+    assert isinstance(free, Due)
+    assert free.spendings == ()
+
+
+def test_what_waits_is_told_from_what_is_missing() -> None:
+    waits = lot(50, at=NOON + timedelta(days=1))
+    state = MemberState(holdings=holding_of(held("points", 0, lots=(waits,))))
+
+    assert why(redeem(reward(cost=50), state=state)) is Refusal.PENDING
+    assert why(redeem(reward(cost=51), state=state)) is Refusal.NOT_ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("day", "rests"), [(23, False), (24, True), (25, True), (26, True), (27, False)]
+)
+def test_a_pack_rests_from_the_first_day_to_the_last(day: int, rests: bool) -> None:
+    pause = Pause(first_day=date(2026, 11, 24), last_day=date(2026, 11, 26))
+    yoga = held("yoga", 5, lots=(lot(5, at=NOON - timedelta(days=9)),), pauses=(pause,))
+    state = MemberState(holdings=holding_of(yoga))
+
+    answer = may_attend(
+        terms_of(everything()), state, unit="yoga", now=NOON + timedelta(days=day - 24)
+    )
+
+    assert isinstance(answer, Refused) is rests

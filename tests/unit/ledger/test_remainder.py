@@ -65,3 +65,14 @@ def test_a_discount_on_the_whole_sale_lets_a_line_cost_more_than_came_back() -> 
 
     assert (paid(left), left.discount_minor) == (200, 500)
     assert left.lines == ()
+
+
+def test_a_part_of_a_line_goes_with_its_part_of_the_tax() -> None:
+    line = item("tea", 300, quantity=3, tax_minor=60, item="green")
+    bought = sale(360, tax_minor=60, lines=(line,))
+    one = item("tea", 100, tax_minor=20, item="green")
+
+    left = remainder(bought, Refund(paid_minor=120, lines=(one,)))
+
+    assert [(x.quantity, x.net_minor, x.tax_minor) for x in left.lines] == [(2, 200, 40)]
+    assert (left.gross_minor, left.tax_minor) == (240, 40)

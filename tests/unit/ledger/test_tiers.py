@@ -218,3 +218,51 @@ def test_at_the_top_there_is_no_way_up() -> None:
     assert way_up(tiers(), "gold", 0) is None
     assert level_of(tiers(), "gold") == LEVELS[1]
     assert level_of(tiers(), "iron") is None
+
+
+def test_sales_to_come_count_for_nothing_yet() -> None:
+    assert at(ROLLING, [(5, 400)], 4) == ""
+    assert at(ROLLING, [(5, 400)], 5) == "gold"
+
+
+def test_a_fall_is_announced_on_the_very_day_it_comes() -> None:
+    terms = tiers(window=TierWindow.DAYS, days=30, grace_days=0)
+    now = day_start(on(10), VIENNA)
+
+    standing = tier_at(terms, [(on(0), 300), (on(10), 100)], now, VIENNA)
+
+    assert (standing.code, standing.falls_on, standing.falls_to) == ("gold", on(30), "silver")
+    last = tier_at(terms, [(on(0), 300), (on(10), 100)], day_start(on(29), VIENNA), VIENNA)
+    assert last.code == "gold"
+
+
+def test_two_falls_at_one_midnight_are_one() -> None:
+    terms = tiers(window=TierWindow.DAYS, days=30, grace_days=10)
+    now = day_start(on(5), VIENNA)
+
+    standing = tier_at(terms, [(on(0), 300)], now, VIENNA)
+
+    assert (standing.falls_on, standing.falls_to) == (on(40), "")
+    assert at(terms, [(0, 300)], 39) == "gold"
+    assert at(terms, [(0, 300)], 40) == ""
+
+
+def test_a_total_that_carries_again_begins_its_grace_anew() -> None:
+    # Short of gold from day 30, carried again on day 35 by 300, short again from day 65.
+    history = [(0, 300), (35, 300)]
+
+    assert at(ROLLING, history, 64) == "gold"
+    assert at(ROLLING, history, 74) == "gold"
+    assert at(ROLLING, history, 75) == ""
+
+
+def test_the_way_up_is_told_in_whole_percents_below_all_of_it() -> None:
+    terms = tiers()
+
+    assert [getattr(way_up(terms, "", total), "percent", None) for total in (-5, 0, 50, 99)] == [
+        0,
+        0,
+        50,
+        99,
+    ]
+    assert getattr(way_up(terms, "", 100), "percent", None) == 99

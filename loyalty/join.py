@@ -19,6 +19,7 @@ from typing import Final
 from loyalty.context import Loyalty
 from loyalty.enrol import Enrolment, EnrolRequest, enrol
 from loyalty.new_card import card_token
+from loyalty.referrals import note_friend
 from signing.sealing import unseal
 from storage.mails import Mail, mail_receiver, write_mail
 from storage.members import Member, MemberState
@@ -38,8 +39,12 @@ class Joined:
     by_mail: bool
 
 
-def join(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Joined:
+def join(
+    ctx: Loyalty, merchant_id: int, request: EnrolRequest, *, friend_of: str = "", device: str = ""
+) -> Joined:
     """Enrol, and mail what is to be mailed, in one transaction.
+
+    `friend_of` is the code of the member's link they came by, `device` their browser's number.
 
     Raises:
         InvalidInput: what was given cannot be used, or something asked for is missing.
@@ -50,6 +55,8 @@ def join(ctx: Loyalty, merchant_id: int, request: EnrolRequest) -> Joined:
     def mail(work: UnitOfWork, done: Enrolment) -> None:
         if ctx.settings.sends_mail and not done.again:
             _mail(ctx, work, done)
+        if friend_of and not done.known and not done.again:
+            note_friend(work, done.member_id, code=friend_of, device=device)
 
     done = enrol(ctx, merchant_id, request, then=mail)
     by_mail = ctx.settings.sends_mail and _is_by_mail_alone(ctx, merchant_id, request)

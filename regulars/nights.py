@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from loyalty.context import Loyalty
 from loyalty.expire import expire
 from loyalty.gift_cards import send_due_gifts
+from loyalty.gift_orders import end_old_orders
+from loyalty.referrals import keep_referrals
 from loyalty.shared_totals import tell_totals
 from storage.night import take_night
 from storage.unit_of_work import UnitOfWork, open_work, run_work
@@ -35,7 +37,7 @@ def start_nights(ctx: Loyalty, stop: threading.Event) -> threading.Thread:
 
 def _run(ctx: Loyalty, stop: threading.Event) -> None:
     while not stop.wait(LOOK_EVERY_S):
-        for task in (send_gifts, tell_donations, keep_nights):
+        for task in (send_gifts, reward_friends, tell_donations, keep_nights):
             try:
                 task(ctx)
             except Exception:  # noqa: BLE001 - the loop's edge: the next look is in five minutes
@@ -57,6 +59,11 @@ def tell_donations(ctx: Loyalty) -> int:
     return sum(tell_totals(ctx, merchant_id) for merchant_id, _zone in _shops(ctx))
 
 
+def reward_friends(ctx: Loyalty) -> int:
+    """Settle and lapse what waits of friends who were brought; returns how many were rewarded."""
+    return sum(keep_referrals(ctx, merchant_id) for merchant_id, _zone in _shops(ctx))
+
+
 def _keep_night(ctx: Loyalty, merchant_id: int, time_zone: str) -> bool:
     starts = night_starts(time_zone, ctx.clock.now())
 
@@ -65,6 +72,7 @@ def _keep_night(ctx: Loyalty, merchant_id: int, time_zone: str) -> bool:
 
     if not run_work(ctx.database, None, take, clock=ctx.clock):
         return False
+    end_old_orders(ctx, merchant_id)
     result = expire(ctx, merchant_id)
     _log.info(
         "nights.expired",

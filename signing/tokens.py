@@ -30,6 +30,7 @@ ROTATING_SECRET_BYTES: Final = 20
 JOIN_CODE_LENGTH: Final = 8
 INVITATION_LENGTH: Final = 10
 MEMBER_NUMBER_LENGTH: Final = 10
+CHECK_IN_LENGTH: Final = 10
 TYPED_TEXT_MAX: Final = 64
 
 _SYMBOL_BITS: Final = 5
@@ -70,6 +71,14 @@ def rotating_secret(
     """The 20 bytes that a card's rotating code is made from; one for each card."""
     digest = _derive(keyring, "rotating-code", merchant_id, pass_id, generation, version=version)
     return digest[:ROTATING_SECRET_BYTES]
+
+
+def check_in_code(keyring: Keyring, *, merchant_id: int, till_id: int, step: int) -> str:
+    """The 10 characters that prove a till's screen was seen in a step of 30 seconds."""
+    digest = _derive(
+        keyring, "check-in", merchant_id, till_id, step, version=keyring.derivation_version
+    )
+    return crockford.encode_bytes(digest[:TOKEN_BYTES])[:CHECK_IN_LENGTH]
 
 
 def web_secret(keyring: Keyring) -> str:

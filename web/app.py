@@ -31,6 +31,8 @@ DOORS: Final = (
     "card",
     "profile",
     "webcard",
+    "friends",
+    "activities",
     "gift",
     "hooks",
     "till",

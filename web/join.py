@@ -34,6 +34,7 @@ from loyalty.open_join import JoinPage, Teaser, UnknownJoinCode, open_join, open
 from loyalty.posting import MerchantSuspended
 from loyalty.tokens import new_token
 from loyalty.waiting import wait_for
+from web.device import this_device
 from web.errors import answer, wants_json
 from web.forms import Form, flag, refused, shown, text
 from web.months import months, sent_birthday
@@ -47,7 +48,7 @@ FILL_TIME_MIN: Final = timedelta(seconds=1)
 FORM_LIFE: Final = timedelta(hours=1)
 TRAP: Final = "company"
 # What a link brings along: an invitation's code, and the code of where the link hangs.
-CARRIED: Final = ("invite", "from")
+CARRIED: Final = ("invite", "from", "friend")
 CARRIED_MAX: Final = 32
 _TOKEN: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
@@ -164,6 +165,8 @@ def _join(page: JoinPage, *, form_key: str) -> Joined:
             interested=flag("interest"),
             came_from=text("from"),
         ),
+        friend_of=text("friend"),
+        device=this_device() if text("friend") else "",
     )
     return replace(done, card_token=done.card_token or new_token())
 

@@ -37,6 +37,8 @@ GIFT_ORDER: Final = Limit(purpose="gift-order", capacity=10, refill_per_s=1 / 60
 GIFT_SHOP: Final = Limit(purpose="gift-order-shop", capacity=200, refill_per_s=1 / 5)
 GIFT_BALANCE: Final = Limit(purpose="gift-balance", capacity=10, refill_per_s=1 / 60)
 GIFT_GUESSES: Final = Limit(purpose="gift-guesses", capacity=200, refill_per_s=1 / 10)
+ACTIVITY_CARD: Final = Limit(purpose="activity", capacity=20, refill_per_s=1 / 60)
+ACTIVITY_ADDRESS: Final = Limit(purpose="activity-address", capacity=60, refill_per_s=1 / 10)
 HOOK: Final = Limit(purpose="hook", capacity=120, refill_per_s=2)
 
 

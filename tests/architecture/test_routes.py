@@ -57,6 +57,15 @@ ROWS: dict[str, Row] = {
     "join.join": OPEN,
     "join.welcome": OPEN,
     "join.tell_me": OPEN,  # this town's card is open: nobody can wait for it (409)
+    "friends.show": OWN_CARD,
+    "friends.make_link": OWN_CARD,
+    "activities.show": OWN_CARD,
+    "activities.send": OWN_CARD,
+    "activities.landing": OPEN,  # another code than a card's: it leads nowhere (404)
+    "activities.follow": OPEN,
+    "activities.embed": OPEN,
+    "activities.check_in": OPEN,
+    "activities.count_visit": OPEN,
     "gift.show": OPEN,
     "gift.order": OPEN,
     "gift.order_page": OPEN,  # an order's page opens by its own signed link
@@ -89,6 +98,7 @@ ROWS: dict[str, Row] = {
     "till.set_own_pin": Row(roles=NOBODY),
     "till.lock_now": Row(roles=frozenset({STAFF}), ends_session=True),
     "till.find": AT_THE_TILL,
+    "till.check_in_screen": AT_THE_TILL,
     "till.gift_desk": AT_THE_TILL,
     "till.sell_one_gift": AT_THE_TILL,
     "till.look_at_order": AT_THE_TILL,
@@ -266,6 +276,15 @@ ROWS: dict[str, Row] = {
     "console.certificate_request": CONSOLE_PAGE,
     "console.remove_request": OWNERS_PAGE,
     "console.take_back": OWNERS_PAGE,
+    "console.referrals": CONSOLE_PAGE,
+    "console.save_referrals": CONSOLE_PAGE,
+    "console.card_activities": CONSOLE_PAGE,
+    "console.add_card_activity": CONSOLE_PAGE,
+    "console.stop_one_activity": CONSOLE_PAGE,
+    "console.claims": CONSOLE_PAGE,
+    "console.approve": CONSOLE_PAGE,
+    "console.refuse": CONSOLE_PAGE,
+    "console.photo": CONSOLE_PAGE,
     "console.gifts": CONSOLE_PAGE,
     "console.open_gift_cards": CONSOLE_PAGE,
     "console.change_gift_cards": CONSOLE_PAGE,
@@ -301,6 +320,8 @@ MERCHANTS_IDS = frozenset(
         "change_id",
         "message_id",
         "gift_id",
+        "activity_id",
+        "claim_id",
     }
 )
 # "Not you": to the sign-in page, or Apple's and HTTP's own refusals.

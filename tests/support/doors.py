@@ -180,6 +180,7 @@ class Town:
             "change_id": _change_of_many_cards(house),
             "message_id": _a_message(house),
             "gift_id": _a_gift(house),
+            **_an_activity(house, member.card_token),
             "account": "nobody",
             "account_id": 1,
             "person_id": 1,
@@ -196,6 +197,23 @@ class Town:
             "rest": "nowhere",
             "old_path": "loyalty/passes",
         }
+
+
+def _an_activity(house: House, card_token: str) -> dict[str, int]:
+    from common.actor import SYSTEM
+    from loyalty.activities import ActivityForm, ActivityKind, add_activity
+    from loyalty.activity_claims import Entry, claim_queue, send_in
+    from loyalty.open_card import find_card
+    from loyalty.referrals import ReferralRule, Thanks, save_referral_rule
+
+    ctx, merchant_id, programme_id = house.ctx, house.merchant_id, house.programme_id
+    rule = ReferralRule(active=True, thanks=Thanks.UNITS, referrer=10, friend=10)
+    save_referral_rule(ctx, merchant_id, programme_id, rule, actor=SYSTEM)
+    form = ActivityForm(kind=ActivityKind.QUESTION, name="Why", units=5, question="Why?", chances=9)
+    activity_id = add_activity(ctx, merchant_id, programme_id, form, actor=SYSTEM)
+    send_in(ctx, find_card(ctx, card_token), activity_id, Entry(text="Because"))
+    (claim,) = claim_queue(ctx, merchant_id)
+    return {"activity_id": activity_id, "claim_id": claim.id}
 
 
 def _a_gift(house: House) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from web.console import (
     account,
+    activities,
     activity,
     apple,
     branches,
@@ -30,6 +31,7 @@ from web.console import (
     packs,
     people,
     publishing,
+    referrals,
     rewards,
     rules,
     setup,
@@ -42,6 +44,7 @@ from web.console.door import blueprint
 
 __all__ = [
     "account",
+    "activities",
     "activity",
     "apple",
     "blueprint",
@@ -65,6 +68,7 @@ __all__ = [
     "packs",
     "people",
     "publishing",
+    "referrals",
     "rewards",
     "rules",
     "setup",

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from web.till import counter, gifts, handover, pins, refunds, sale
+from web.till import check_in, counter, gifts, handover, pins, refunds, sale
 from web.till.door import blueprint
 
-__all__ = ["blueprint", "counter", "gifts", "handover", "pins", "refunds", "sale"]
+__all__ = ["blueprint", "check_in", "counter", "gifts", "handover", "pins", "refunds", "sale"]

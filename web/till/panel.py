@@ -16,10 +16,12 @@ from flask_babel import format_timedelta
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
+from ledger.accounts import OperationKind
 from ledger.gifts import is_gift
 from loyalty.balance import CardState, card_state
 from loyalty.find_member import FoundMember
 from loyalty.gift_views import GiftView, gift_of_holder
+from loyalty.referrals import settle_referral
 from loyalty.results import OperationResult
 from loyalty.reverse import OWN_UNDO_WINDOW
 from loyalty.rule_card import RuleCard, rule_card
@@ -117,6 +119,9 @@ def show_result(
     notes: tuple[str, ...] = (),
 ) -> Response:
     """What happened, and the card after it; `notes` are what staff must do now."""
+    if result.kind is OperationKind.EARN and not result.replayed:
+        # Both phones follow at once; what happens elsewhere is found by the worker.
+        settle_referral(services().loyalty, till.merchant_id, found.member_id)
     panel = _panel(till, found, just_done=result, sale=sale)
     return fragment(
         till,

@@ -23,12 +23,14 @@ from ledger.evaluation import Evaluation
 from ledger.expiry import effective, local_day, plan_expire, spendable
 from ledger.lots import Lot
 from ledger.member_state import Holding, MemberState, Promise
+from ledger.offers import Cost
 from ledger.programme_terms import GrantKind, ProgrammeTerms, TierBasis
 from ledger.redeeming import tier_discount
 from ledger.statement import Worth
 from ledger.tiers import tier_at
 
 BASIS_POINTS: Final = 10_000
+PERCENT: Final = 100
 VISITS: Final = ((1, 1), (2, 4), (5, 9), (10, None))
 """The groups of customers by how often they came in the time."""
 
@@ -43,12 +45,17 @@ class PastSale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardCost:
-    """A reward: what it takes of one unit, and what one costs the shop (face where not known)."""
+    """A reward: what it takes, and what one costs the shop (face where not known).
+
+    `cost_minor` None is a cost that nobody said; a percent reward costs so much of the purchase it
+    is taken with. `most` is how often one customer can have it.
+    """
 
     name: str
-    unit: str
-    units: int
-    cost_minor: int
+    costs: tuple[Cost, ...]
+    cost_minor: int | None
+    percent: int = 0
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +73,11 @@ class Gain:
 class Outcome:
     """What the terms would have done.
 
-    `rewards` are how many of each were due; `cost_minor` is what they and all discounts cost, and
+    `rewards` are how many of each were due; `cost_minor` is what they and all discounts cost,
+    without those in `unknown`, whose cost nobody said: it is at least that much. Then
     `cost_basis_points` the same in hundredths of a percent of sales. `liability_minor` is what is
-    out at the end at cost, None where no unit's worth is known; `refused` sales met a limit.
+    out at the end at cost, None where no unit's worth is known, and at least that where some are
+    `unvalued`; `refused` sales met a limit.
     """
 
     customers: int
@@ -83,6 +92,8 @@ class Outcome:
     liability_minor: int | None
     refused: int
     gains: tuple[Gain, ...]
+    unknown: dict[str, int] = field(default_factory=dict)
+    unvalued: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +107,7 @@ class _Customer:
     visits: int = 0
     sales_minor: int = 0
     got_minor: int = 0
+    taken: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +147,7 @@ class Rehearsing:
             self.refused += 1
             return
         self._apply(one, answer, activity)
-        self._redeem(one, at)
+        self._redeem(one, activity)
 
     def outcome(self, *, now: datetime) -> Outcome:
         """What came of it, at the end of the time."""
@@ -161,6 +173,12 @@ class Rehearsing:
             ),
             refused=self.refused,
             gains=self._gains(),
+            unknown={
+                reward.name: self.taken[reward.name]
+                for reward in self.rewards
+                if _is_unknown(reward) and self.taken[reward.name]
+            },
+            unvalued=tuple(unit for unit, units in out.items() if units and unit not in known),
         )
 
     def _state(self, one: _Customer, activity: Activity) -> MemberState:
@@ -242,19 +260,33 @@ class Rehearsing:
             standing = tier_at(tiers, one.history, now, zone)
             one.state = replace(one.state, tier=standing.code, tier_total=standing.total)
 
-    def _redeem(self, one: _Customer, now: datetime) -> None:
-        zone = ZoneInfo(self.terms.time_zone)
+    def _redeem(self, one: _Customer, activity: Activity) -> None:
         for reward in self.rewards:
-            while True:
-                lots = one.lots.get(reward.unit, [])
-                ends = effective(lots, last_active_at=one.state.last_active_at, zone=zone)
-                if spendable(ends, now) < reward.units:
-                    break
-                parts = lot_rules.spend(ends, reward.units, now=now)
-                self._take(one, reward.unit, {part.lot_id: part.amount for part in parts})
+            while self._pays(one, reward, activity.at):
+                cost = _cost_with(reward, activity)
+                one.taken[reward.name] += 1
                 self.taken[reward.name] += 1
-                self.rewards_minor += reward.cost_minor
-                one.got_minor += reward.cost_minor
+                self.rewards_minor += cost
+                one.got_minor += cost
+                if reward.percent:
+                    break  # one percentage a purchase
+
+    def _pays(self, one: _Customer, reward: RewardCost, now: datetime) -> bool:
+        """Take what a reward costs in every unit; False when the card does not hold it."""
+        if reward.most is not None and one.taken[reward.name] >= reward.most:
+            return False
+        zone = ZoneInfo(self.terms.time_zone)
+        last = one.state.last_active_at
+        ends = {
+            cost.unit: effective(one.lots.get(cost.unit, []), last_active_at=last, zone=zone)
+            for cost in reward.costs
+        }
+        if any(spendable(ends[cost.unit], now) < cost.amount for cost in reward.costs):
+            return False
+        for cost in reward.costs:
+            parts = lot_rules.spend(ends[cost.unit], cost.amount, now=now)
+            self._take(one, cost.unit, {part.lot_id: part.amount for part in parts})
+        return True
 
     def _take(self, one: _Customer, unit: str, amounts: dict[int, int]) -> None:
         left = [
@@ -320,11 +352,30 @@ def replay(
 
 
 def _cheapest(rewards: Sequence[RewardCost]) -> tuple[RewardCost, ...]:
-    """One reward for each unit: what costs least, and of those what costs the shop most."""
-    found: dict[str, RewardCost] = {}
-    for one in sorted(rewards, key=lambda reward: (reward.units, -reward.cost_minor)):
-        found.setdefault(one.unit, one)
-    return tuple(found.values())
+    """One reward for each unit or set of units: what takes least, then what costs the shop most.
+
+    The next cheapest stands in where a customer had the first as often as they may.
+    """
+    found: dict[frozenset[str], list[RewardCost]] = {}
+    for one in sorted(rewards, key=_takes_least):
+        group = found.setdefault(frozenset(cost.unit for cost in one.costs), [])
+        if not group or group[-1].most is not None:
+            group.append(one)
+    return tuple(one for group in found.values() for one in group)
+
+
+def _takes_least(reward: RewardCost) -> tuple[int, int]:
+    return sum(cost.amount for cost in reward.costs), -(reward.cost_minor or 0)
+
+
+def _is_unknown(reward: RewardCost) -> bool:
+    return reward.cost_minor is None and not reward.percent
+
+
+def _cost_with(reward: RewardCost, activity: Activity) -> int:
+    if reward.cost_minor is None and reward.percent:
+        return to_pay(activity) * reward.percent // PERCENT
+    return reward.cost_minor or 0
 
 
 def _value_off(promise: Promise, activity: Activity) -> int | None:

@@ -119,7 +119,10 @@ def _label(stage: _Stage) -> str:
     )
     if not stage.unpriced:
         return text
-    missing = _("Nobody said what these rewards cost: %(names)s.", names=", ".join(stage.unpriced))
+    missing = _(
+        "Nobody said what these rewards cost, so the cost is at least what stands here: %(names)s.",
+        names=", ".join(stage.unpriced),
+    )
     return f"{text} {missing}"
 
 
@@ -150,17 +153,18 @@ def _stage(work: UnitOfWork, programme_id: int, document: Mapping[str, Any] | No
     rewards, unpriced = [], []
     for one in work.programmes.rewards(programme_id, active_only=True):
         offer = reward_offer(one, first_unit=terms.units[0].code)
-        cost = one.cost_minor if one.cost_minor is not None else offer.value_minor
-        if len(offer.costs) > 1 or offer.costs[0].unit not in known:
+        if any(cost.unit not in known for cost in offer.costs):
             continue
-        if not cost:
+        cost = one.cost_minor if one.cost_minor is not None else offer.value_minor or None
+        if cost is None and not offer.percent:
             unpriced.append(one.name)
         rewards.append(
             RewardCost(
                 name=one.name,
-                unit=offer.costs[0].unit,
-                units=offer.costs[0].amount,
-                cost_minor=cost or 0,
+                costs=offer.costs,
+                cost_minor=cost,
+                percent=offer.percent,
+                most=offer.per_member,
             )
         )
     return _Stage(

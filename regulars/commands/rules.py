@@ -216,11 +216,13 @@ def _outcome(outcome: Outcome, currency: str) -> list[str]:
     issued = ", ".join(f"{units} {unit}" for unit, units in outcome.issued.items()) or "nothing"
     rewards = ", ".join(f"{times} × {name}" for name, times in outcome.rewards.items()) or "none"
     percent = f"{outcome.cost_basis_points // 100}.{outcome.cost_basis_points % 100:02d}"
+    least = "at least " if outcome.unknown else ""
+    owed_least = "at least " if outcome.unvalued and outcome.liability_minor is not None else ""
     return [
         f"{outcome.customers} customers: given {issued}; rewards due: {rewards}.",
         (
-            f"Cost {_money(outcome.cost_minor, currency)}, {percent} % of sales; "
-            f"owed at the end {_money(outcome.liability_minor, currency)}."
+            f"Cost {least}{_money(outcome.cost_minor, currency)}, {percent} % of sales; "
+            f"owed at the end {owed_least}{_money(outcome.liability_minor, currency)}."
         ),
     ]
 

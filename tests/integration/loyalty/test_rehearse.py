@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from common.actor import SYSTEM
 from common.clock import ManualClock
-from ledger.offers import RewardKind
+from ledger.offers import Cost, RewardKind
+from ledger.terms_document import read_terms
 from loyalty.context import Loyalty
 from loyalty.rehearse import rehearse
 from loyalty.rewards import RewardForm, add_reward
@@ -18,7 +19,7 @@ from loyalty.rule_drafts import (
 from storage.engine import Database
 from tests.support.builders import CAFE
 from tests.support.counter import Shop, a_shop, count, do_earn
-from tests.support.rules import buy
+from tests.support.rules import a_rule_shop, buy, terms_of
 
 TEN_IS_ONE = {
     "format": 2,
@@ -142,3 +143,103 @@ def test_a_notice_that_runs_can_be_taken_back_and_a_draft_be_dropped(
     assert (view.draft, view.next_version) == (None, None)
     clock.advance(days=60)
     assert do_earn(ctx, shop, 500).units == 5
+
+
+def test_a_cost_that_nobody_said_is_said_to_be_unknown(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_shop(database, clock, cost=50)
+    rows = [f"2026-01-{day:02},100.00,ada" for day in range(1, 11)]
+
+    found = rehearse(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        "\n".join(["date,amount,customer", *rows]).encode(),
+        document=TEN_IS_ONE,
+    )
+
+    (name,) = found.low.rewards
+    assert found.low.unknown == {name: 2}
+    assert (found.low.cost_minor, found.low.liability_minor) == (0, None)
+    assert "at least" in found.label
+    assert name in found.label
+
+
+def test_a_prize_for_two_kinds_of_stamps_and_one_a_customer_are_counted(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    units = [{"code": code, "kind": "stamps"} for code in ("coffee", "cake")]
+    rules = [
+        {
+            "kind": "item",
+            "code": code,
+            "unit": code,
+            "when": {"match": {"categories": [code]}},
+        }
+        for code in ("coffee", "cake")
+    ]
+    document = {"format": 2, "currency": "EUR", "units": units, "rules": rules}
+    shop = a_rule_shop(database, clock, terms_of(*rules, units=units), cost=900)
+    add_reward(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        name="The pair",
+        cost=1,
+        actor=SYSTEM,
+        offer=RewardForm(
+            kind=RewardKind.PRODUCT,
+            unit="coffee",
+            more_costs=(Cost(unit="cake", amount=1),),
+            cost_minor=150,
+            per_member=2,
+        ),
+    )
+    rows = [
+        f"2026-01-{day:02},{day}-{category},{category},3.00,ada"
+        for day in range(1, 6)
+        for category in ("coffee", "cake")
+    ]
+
+    found = rehearse(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        "\n".join(["date,receipt,category,amount,customer", *rows]).encode(),
+        document=document,
+    )
+
+    assert found.low.rewards == {"The pair": 2}
+    assert found.low.cost_minor == 300
+    assert found.low.out == {"coffee": 3, "cake": 3}
+
+
+def test_a_percentage_costs_its_share_of_the_purchase_it_is_taken_with(
+    ctx: Loyalty, database: Database, clock: ManualClock
+) -> None:
+    shop = a_rule_shop(
+        database, clock, read_terms(TEN_IS_ONE, version=1, time_zone="UTC"), cost=900
+    )
+    add_reward(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        name="A tenth off",
+        cost=20,
+        actor=SYSTEM,
+        offer=RewardForm(kind=RewardKind.PERCENT, percent=10),
+    )
+    rows = [f"2026-01-{day:02},100.00,ada" for day in range(1, 5)]
+
+    found = rehearse(
+        ctx,
+        CAFE.id,
+        shop.programme_id,
+        "\n".join(["date,amount,customer", *rows]).encode(),
+        document=TEN_IS_ONE,
+    )
+
+    assert found.low.rewards == {"A tenth off": 2}
+    assert found.low.cost_minor == 2000
+    assert found.low.unknown == {}

@@ -87,7 +87,10 @@ class Line:
         while left:
             left, done, failed = self._multi.info_read()
             for handle in done:
-                self.calls[id(handle)].finish()
+                call = self.calls[id(handle)]
+                call.finish()
+                # A connection whose certificate is refused stays refused: a mended one needs another.
+                self.suspect |= call.answer.outcome is Outcome.BREAKER
                 ended.append(self._take(handle))
             for handle, code, text in failed:
                 call = self.calls[id(handle)]

@@ -209,6 +209,8 @@ def _membership(texts: Texts, content: Content) -> dict[str, str]:
     tags = {"membershipProgramName": texts.programme_name}
     if content.member_number:
         tags["membershipProgramNumber"] = content.member_number
+    if content.rule_lines is not None and content.rule_lines.tier:
+        tags["membershipProgramStatus"] = content.rule_lines.tier
     return tags
 
 

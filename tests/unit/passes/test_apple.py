@@ -14,7 +14,7 @@ from passes.apple_options import (
     options_from_document,
     options_to_document,
 )
-from passes.content import Place, RewardLine
+from passes.content import Place, RewardLine, RuleLines
 from passes.design import StampShape, Upload
 from passes.document_rules import check_document
 from tests.support.cards import a_content, a_design, a_stamp_card, an_apple_identity
@@ -48,6 +48,15 @@ def test_balance_is_a_number_in_the_header_and_announces_its_change():
 
     assert balance["value"] == 12
     assert balance["changeMessage"] == "You now have %@ points"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"), [(RuleLines(tier="Gold"), "Gold"), (RuleLines(), None), (None, None)]
+)
+def test_the_tier_is_a_semantic_tag(lines, status):
+    tags = document(content=a_content(rule_lines=lines))["semantics"]
+
+    assert tags.get("membershipProgramStatus") == status
 
 
 def test_one_point_is_announced_in_the_singular():

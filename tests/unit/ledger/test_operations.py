@@ -209,3 +209,50 @@ def test_what_cannot_be_undone(changes: dict[str, object], error: type[Exception
             dataclasses.replace(past, **changes),  # type: ignore[arg-type]
             contra_id=CONTRA,
         )
+
+
+def past(kind: OperationKind, units: int, **parts: object) -> PastOperation:
+    values = {"id": 7, "kind": kind, "units": units, "carry_change": 0, "terms_version": 2}
+    return PastOperation(**{**values, **parts})  # type: ignore[arg-type]
+
+
+def undo(operation: PastOperation) -> Draft:
+    return plan_reverse(POINTS_ACCOUNT, EUROS, operation, contra_id=CONTRA)
+
+
+def test_an_undo_moves_back_between_the_same_two_accounts() -> None:
+    of_earn = undo(past(OperationKind.EARN, 1))
+    of_spend = undo(past(OperationKind.REDEEM, -5, took=(Allocation(lot_id=1, amount=5),)))
+    of_carry = undo(past(OperationKind.EARN, 0, carry_change=15))
+
+    assert of_earn.transfers == (Transfer(debit_account_id=10, credit_account_id=CONTRA, amount=1),)
+    assert of_spend.transfers == (
+        Transfer(debit_account_id=CONTRA, credit_account_id=10, amount=5),
+    )
+    assert of_carry.transfers == ()
+
+
+def test_the_reason_of_an_undo_says_what_moved_and_what_is_carried() -> None:
+    draft = undo(past(OperationKind.EARN, 13, carry_change=-20))
+
+    assert (draft.units, draft.carry_change, draft.carry_after) == (-13, 20, 60)
+    assert (draft.reason["units"], draft.reason["carry_minor"]) == (-13, 60)
+
+
+def test_all_there_is_can_be_spent_and_a_full_card_is_not_overfilled() -> None:
+    lots = [lot(1, 20, 20)]
+
+    spent = plan_redeem(POINTS_ACCOUNT, EUROS, contra_id=CONTRA, cost=20, lots=lots, now=NOW)
+
+    assert spent.balance_after == 0
+    assert earn(100, balance=LIMITS.balance_max - 1, carry=0).units == 1
+    with pytest.raises(LimitReached):
+        earn(200, balance=LIMITS.balance_max - 1, carry=0)
+
+
+def test_stamps_need_their_number_and_the_row_is_told() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        earn(terms=STAMPS, unit="stamps")
+    assert caught.value.field == "visits"
+    assert "Say how many" in str(caught.value)
+    assert earn(visits=2, terms=STAMPS, unit="stamps", balance=3).reason["balance"] == 5

@@ -19,6 +19,7 @@ from typing import Final
 
 from common.errors import InvalidInput
 from common.i18n import gettext as _
+from loyalty.candidates import candidacy, candidate_words
 from loyalty.contacts import (
     fold_name,
     initials,
@@ -61,6 +62,7 @@ class FoundMember:
     """Who was found, as much as a till may show.
 
     `shown_name` is the full name only after a scan. `last_used` is the last movement's moment.
+    `candidate` says what a card still misses that gives nothing yet.
     `generation` lets a later step notice that the card was replaced in between.
     """
 
@@ -74,6 +76,7 @@ class FoundMember:
     by: FoundBy
     may_redeem: bool
     last_used: datetime | None
+    candidate: str = ""
 
     @property
     def shows_old_card(self) -> bool:
@@ -248,4 +251,10 @@ def _found(work: UnitOfWork, member: Member, *, by: FoundBy) -> FoundMember:
         by=by,
         may_redeem=scanned,
         last_used=work.members.last_used(member.id),
+        candidate=_candidate(work, member),
     )
+
+
+def _candidate(work: UnitOfWork, member: Member) -> str:
+    found = candidacy(work, member.id) if member.candidate_until is not None else None
+    return candidate_words(found) if found else ""

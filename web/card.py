@@ -17,6 +17,7 @@ from common.i18n import gettext as _
 from ledger.explain import explain
 from loyalty.coming_rules import coming_rules
 from loyalty.mailed_codes import NoAddress, masked_address
+from loyalty.member_page import candidacy_of, open_lots
 from loyalty.message_choice import choose_messages, wants_messages
 from loyalty.new_card_code import send_new_card_code, use_new_card_code
 from loyalty.new_phone import LinkSpent, check_new_phone_link, spend_new_phone_link
@@ -204,6 +205,8 @@ def _page(card: OpenCard, *, trouble: str = "") -> str:
         if rules
         else None,
         trouble=trouble,
+        lots=open_lots(services().loyalty, card.merchant_id, card.member_id),
+        candidate=candidacy_of(services().loyalty, card.merchant_id, card.member_id),
         wants_messages=wants_messages(
             services().loyalty, find_card(services().loyalty, card.token)
         ),

@@ -42,6 +42,7 @@ ACTIONS: Final = {
     "member.leave": mark("Member left"),
     "member.merge": mark("Two cards made one"),
     "member.note": mark("Note about a member changed"),
+    "member.printed_card": mark("Card printed on paper"),
     "member.unmerge": mark("Two cards parted again"),
     "merchant.add": mark("Shop added"),
     "merchant.change": mark("Shop's facts changed"),

@@ -27,7 +27,8 @@ class LoyaltySettings:
     there is one. `allowed_token_uri` is a token address
     beside Google's (REGULARS_ALLOW_TOKEN_URI). `google_keys_url` is where the root keys of Google's
     callbacks come from: keys of another address vouch for nothing. `sends_mail` says that a mail server
-    is set up: without one no mail is written, and pages say what staff do instead.
+    is set up: without one no mail is written, and pages say what staff do instead. The three last
+    are the worker's pace, by which pages tell how long a message takes.
     """
 
     public_url: str
@@ -39,6 +40,9 @@ class LoyaltySettings:
     google_keys_url: str = GOOGLE_KEYS_URL
     google_save_timeout_s: float = 3.0
     sends_mail: bool = False
+    cards_per_s: float = 250.0
+    google_requests_per_s: float = 20.0
+    push_burst: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from common.actor import Actor
 from common.errors import Conflict, InvalidInput, InvalidInputs, NotFound
@@ -24,17 +25,15 @@ from common.ids import new_id
 from ledger.any_terms import first_unit, goal_of, has_stamps
 from loyalty.context import Loyalty
 from storage.messages import GOING, Message, MessageResult, MessageState, Reach
-from storage.segments import Segment, SegmentKind, cards_of
+from storage.segments import Segment, SegmentKind, birthday_week, cards_of, knows_birthdays
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
 TEXT_MAX: Final = 200
 DAYS_MAX: Final = 60
 AHEAD_MAX: Final = timedelta(days=366)
 MESSAGES_GOING_MAX: Final = 5
-# A pushed phone comes and asks: the same pace as any mass change (delivery/settings.py).
-CARDS_PER_S: Final = 250
-GOOGLE_PER_S: Final = 20
-PUSH_SCORE_BURST: Final = 2.0
+# The most that one push adds to a phone's score of us (delivery/pace.py).
+PUSH_SCORE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +92,8 @@ def segment_for(
             return Segment(kind=chosen, location_id=location_id)
         if chosen is SegmentKind.ALMOST:
             return _almost(work, programme_id)
+        if chosen is SegmentKind.BIRTHDAY and not knows_birthdays(work.scope, programme_id):
+            raise InvalidInput(_("No member of this card has told a birthday."), field="segment")
     if chosen is SegmentKind.TIER:
         if tier not in tiers_of(ctx, merchant_id, programme_id):
             raise InvalidInput(_("Choose a tier of this card."), field="tier")
@@ -113,6 +114,12 @@ def counts_stamps(ctx: Loyalty, merchant_id: int, programme_id: int) -> bool:
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         terms = work.programmes.terms(programme_id)
     return has_stamps(terms) and bool(goal_of(terms))
+
+
+def has_birthdays(ctx: Loyalty, merchant_id: int, programme_id: int) -> bool:
+    """Whether a message to birthdays would ever mean anybody."""
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        return knows_birthdays(work.scope, programme_id)
 
 
 def languages_of(ctx: Loyalty, merchant_id: int, programme_id: int) -> tuple[str, ...]:
@@ -163,7 +170,7 @@ def check_message(ctx: Loyalty, merchant_id: int, new: NewMessage) -> NewMessage
         raise InvalidInputs(complaints)
     return NewMessage(
         programme_id=new.programme_id,
-        segment=new.segment,
+        segment=_dated(ctx, merchant_id, new),
         texts=texts,
         loud=new.loud,
         send_at=new.send_at,
@@ -185,9 +192,10 @@ def forecast(ctx: Loyalty, merchant_id: int, new: NewMessage) -> Forecast:
     with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
         work.programmes.get(new.programme_id)
         cards = cards_of(work.scope, new.programme_id, new.segment)
-        reach = work.messages.reach(cards, push_score_max=PUSH_SCORE_BURST)
+        reach = work.messages.reach(cards, push_score_max=ctx.settings.push_burst - PUSH_SCORE)
     seconds = max(
-        reach.cards / CARDS_PER_S, reach.google_cards * (2 if new.loud else 1) / GOOGLE_PER_S
+        reach.cards / ctx.settings.cards_per_s,
+        reach.google_cards * (2 if new.loud else 1) / ctx.settings.google_requests_per_s,
     )
     return Forecast(reach=reach, minutes=max(1, math.ceil(seconds / 60)))
 
@@ -280,6 +288,16 @@ def message_page(ctx: Loyalty, merchant_id: int, message_id: int) -> MessagePage
             can_withdraw=message.state
             in {MessageState.SENDS, MessageState.SENT, MessageState.STOPPED},
         )
+
+
+def _dated(ctx: Loyalty, merchant_id: int, new: NewMessage) -> Segment:
+    """Birthdays are those of the week that begins when the message goes, by the shop's calendar."""
+    if new.segment.kind is not SegmentKind.BIRTHDAY:
+        return new.segment
+    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
+        zone = ZoneInfo(work.merchants.get().time_zone)
+    begins = max(new.send_at or ctx.clock.now(), ctx.clock.now())
+    return replace(new.segment, birthdays=birthday_week(begins.astimezone(zone).date()))
 
 
 def _almost(work: UnitOfWork, programme_id: int) -> Segment:

@@ -7,7 +7,7 @@ is imported when it is called, for all of them together take seconds.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
@@ -51,7 +51,9 @@ class LateGroup(AnsweringGroup):
         module = _MODULE_OF.get(cmd_name)
         if module is None:
             return None
-        offered = importlib.import_module(f"regulars.commands.{module}").COMMANDS
+        offered: Sequence[click.Command] = importlib.import_module(
+            f"regulars.commands.{module}"
+        ).COMMANDS
         return next(command for command in offered if command.name == cmd_name)
 
 

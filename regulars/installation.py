@@ -135,6 +135,7 @@ def _assemble(
 def _loyalty_settings(settings: Settings) -> LoyaltySettings:
     environment = settings.environment
     roots = trusted_roots(settings)
+    worker = delivery_settings(settings)
     return LoyaltySettings(
         public_url=public_url(settings),
         google_save_url=environment.google_save_url,
@@ -143,7 +144,10 @@ def _loyalty_settings(settings: Settings) -> LoyaltySettings:
         sandbox_root_pem=roots.sandbox,
         google_keys_url=environment.google_keys_url,
         allowed_token_uri=environment.allow_token_uri,
-        sends_mail=mail_settings(settings) is not None,
+        sends_mail=worker.mail is not None,
+        cards_per_s=worker.slice_cards / worker.slice_every_s,
+        google_requests_per_s=worker.google_requests_per_s,
+        push_burst=worker.pace.burst_score,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from storage import tables
 from storage.scope import Scope
 
 LAPSED_DAYS: Final = 90
+WEEK_DAYS: Final = 7
+_MONTH: Final = 100
+_LEAP_DAY: Final = 229
 
 
 class SegmentKind(StrEnum):
@@ -23,17 +27,22 @@ class SegmentKind(StrEnum):
     ALMOST = "almost"  # one stamp left
     BRANCH = "branch"  # ever seen at a branch
     TIER = "tier"
+    BIRTHDAY = "birthday"  # within the week that begins with the day of sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Members of a programme. `location_id` for a branch; `unit` and `goal` for one stamp left."""
+    """Members of a programme. `location_id` for a branch; `unit` and `goal` for one stamp left.
+
+    `birthdays` are the days of the week that is meant, each as month * 100 + day.
+    """
 
     kind: SegmentKind
     location_id: int | None = None
     unit: str = ""
     goal: int = 0
     tier: str = ""
+    birthdays: tuple[int, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """As it is stored."""
@@ -43,12 +52,33 @@ class Segment:
             "unit": self.unit,
             "goal": self.goal,
             "tier": self.tier,
+            "birthdays": list(self.birthdays),
         }
 
 
 def segment_of(document: dict[str, Any]) -> Segment:
     """The segment of a stored document."""
-    return Segment(**{**document, "kind": SegmentKind(document["kind"])})
+    birthdays = tuple(document.get("birthdays", ()))
+    kind = SegmentKind(document["kind"])
+    return Segment(**{**document, "kind": kind, "birthdays": birthdays})
+
+
+def birthday_week(first: date) -> tuple[int, ...]:
+    """The seven days from `first` on; who was born on a leap day has a birthday every year."""
+    days = [first + timedelta(days=number) for number in range(WEEK_DAYS)]
+    found = [day.month * _MONTH + day.day for day in days]
+    if _LEAP_DAY - 1 in found and not isleap(first.year):
+        found.append(_LEAP_DAY)
+    return tuple(found)
+
+
+def knows_birthdays(scope: Scope, programme_id: int) -> bool:
+    """Whether any member of the programme has told a birthday."""
+    member = tables.member
+    query = scope.select(member, member.c.id).where(
+        member.c.programme_id == programme_id, member.c.birthday.is_not(None)
+    )
+    return scope.execute(query.limit(1)).first() is not None
 
 
 def cards_of(scope: Scope, programme_id: int, segment: Segment) -> Select[Any]:
@@ -86,6 +116,8 @@ def _condition(scope: Scope, segment: Segment) -> list[ColumnElement[bool]]:
             return [_operation(tables.operation.c.location_id == segment.location_id)]
         case SegmentKind.TIER:
             return [_tier(segment)]
+        case SegmentKind.BIRTHDAY:
+            return [tables.member.c.birthday.in_(segment.birthdays)]
         case _:
             return []
 

@@ -162,6 +162,7 @@ def test_a_member_says_no_on_the_card_and_yes_again(console: Browser, house: Hou
         ({"segment": "branch", "location_id": "7"}, "Choose a branch"),
         ({"segment": "tier", "tier": "gold"}, "Choose a tier"),
         ({"segment": "almost"}, "counts no stamps"),
+        ({"segment": "birthday"}, "No member of this card has told a birthday"),
         ({"days": "0"}, "Choose 1 to 60 days"),
         ({"days": "many"}, "whole number"),
         ({"when": "later", "send_at": "soon"}, "Choose a day and a time"),
@@ -213,6 +214,22 @@ def test_one_stamp_left_is_a_choice_where_the_card_counts_stamps(
     write(console, house, segment="almost")
 
     assert "Nobody has such a card" in console.page
+
+
+def test_a_birthday_message_goes_to_those_whose_week_it_is(console: Browser, house: House) -> None:
+    near = house.enrol(name="Ada", birthday="11-25")
+    far = house.enrol(name="Ben", birthday="05-25")
+    console.get(f"/console/messages/new/{house.programme_id}")
+    assert "Who has a birthday" in console.page
+
+    message_id = send(console, house, segment="birthday")
+    work_on(house)
+
+    phone = Browser(an_app(house.ctx), PHONE)
+    assert WORDS in card_page(phone, near.card_token)
+    assert WORDS not in card_page(phone, far.card_token)
+    console.get(f"/console/messages/{message_id}")
+    assert "birthday in that week" in console.page
 
 
 def test_the_mail_page_tells_what_was_refused_and_tries_again(

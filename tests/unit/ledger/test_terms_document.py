@@ -210,6 +210,79 @@ def test_a_step_larger_than_any_sale_is_refused_without_a_carry() -> None:
     assert "rules.0.spend_minor" in faults(limited)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"levels": [{**LEVEL, "goal": 3}]},
+        {"action": "item"},
+        {"streak": True},
+        {"span": "week"},
+    ],
+)
+def test_a_challenge_of_a_day_fits_the_scans_of_a_day(parts: dict[str, Any]) -> None:
+    dare = {"kind": "challenge", "code": "dare", "span": "day", "levels": [LEVEL]}
+    limits = [{"kind": "minutes_between", "most": 1}, {"kind": "earns_per_day", "most": 3}]
+    spend = simple()["rules"][0]
+
+    terms_of(simple(spend, {**dare, **parts}, limits=limits))
+    assert "rules.1.levels.0.goal" in faults(simple(spend, dare, limits=limits))
+    terms_of(simple(spend, dare, limits=limits[:1]))
+
+
+@pytest.mark.parametrize(
+    ("payment", "is_fine"),
+    [
+        ({"unit": "points", "units": 10, "minor": 999}, True),
+        ({"unit": "points", "units": 10, "minor": 1000}, False),
+        ({"unit": "EUR", "units": 1, "minor": 1}, True),
+        ({"unit": "stars", "units": 1, "minor": 10_000}, True),
+    ],
+)
+def test_a_payment_is_worth_less_than_what_earned_it(
+    payment: dict[str, Any], is_fine: bool
+) -> None:
+    units = [
+        {"code": "points", "kind": "points"},
+        {"code": "EUR", "kind": "cashback"},
+        {"code": "stars", "kind": "points"},
+    ]
+    rules = (
+        {"kind": "spend", "code": "base", "unit": "points", "spend_minor": 100, "units": 1},
+        {"kind": "cashback", "code": "back", "unit": "EUR", "basis_points": 9999},
+    )
+    document = simple(*rules, units=units, payments=[payment])
+
+    if is_fine:
+        terms_of(document)
+    else:
+        assert list(faults(document)) == ["payments.0.minor"]
+    whole = {**rules[1], "basis_points": 10_000}
+    money = [{"unit": "EUR", "units": 1, "minor": 1}]
+    assert "payments.0.minor" in faults(simple(rules[0], whole, units=units, payments=money))
+
+
+def test_a_scan_may_give_as_much_as_a_day_and_a_step_be_as_large_as_a_sale() -> None:
+    limits = [
+        {"kind": "units_per_scan", "unit": "points", "most": 5},
+        {"kind": "units_per_day", "unit": "points", "most": 5},
+        {"kind": "shop_units_per_day", "unit": "points", "most": 9},
+        {"kind": "sale_max", "most": 100},
+    ]
+    units = [{"code": "points", "kind": "points", "rounding": "down"}]
+
+    terms_of(simple(units=units, limits=limits))
+
+
+def test_a_unit_that_carries_does_not_carry_for_another() -> None:
+    units = [
+        {"code": "stars", "kind": "points"},
+        {"code": "points", "kind": "points", "rounding": "down"},
+    ]
+    document = simple(units=units, limits=[{"kind": "sale_max", "most": 99}])
+
+    assert list(faults(document)) == ["rules.0.spend_minor"]
+
+
 def test_all_faults_are_told_at_once() -> None:
     document = changed("rules.0.unit", "gold", changed("units.1.code", "points"))
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from common.clock import ManualClock
+from ledger.programme_terms import Floor
 from loyalty.context import Loyalty
 from loyalty.rule_drafts import read_rules
 from storage.unit_of_work import open_work
@@ -81,6 +82,46 @@ def test_a_change_waits_in_the_draft_until_it_is_published(owner, ctx, house):
     assert len(terms.rules) == 2
     assert terms.rules[1].when.weekdays == (2,)
     assert (terms.rules[1].when.from_minute, terms.rules[1].when.until_minute) == (840, 1020)
+
+
+def test_a_reward_for_a_next_purchase_a_little_above_the_average_has_a_form(owner, ctx, house):
+    path = rules_path(house)
+    owner.get(f"{path}/rules/add/bonus")
+    assert "The next purchase must be at least" in owner.page
+    owner.send(
+        f"{path}/rules/add/bonus",
+        gives="fixed_off_next",
+        less="3.00",
+        good="30",
+        next_floor="5.00",
+        next_average="member",
+        next_average_percent="110",
+    )
+    owner.get(f"{path}/publish")
+    owner.send(f"{path}/publish")
+
+    floor = read_rules(ctx, CAFE, house.programme_id).terms.rules[1].grant.floor
+    assert (floor.minor, floor.average, floor.percent) == (500, "member", 110)
+    owner.get(path)
+    assert "110%" in owner.page or "110 %" in owner.page
+
+
+def test_what_is_given_at_once_asks_nothing_of_a_next_purchase(owner, ctx, house):
+    path = rules_path(house)
+    owner.get(f"{path}/rules/add/bonus")
+    owner.send(
+        f"{path}/rules/add/bonus",
+        gives="units",
+        count="5",
+        unit="points",
+        next_floor="5.00",
+        next_average="member",
+        next_average_percent="110",
+    )
+    owner.get(f"{path}/publish")
+    owner.send(f"{path}/publish")
+
+    assert read_rules(ctx, CAFE, house.programme_id).terms.rules[1].grant.floor == Floor()
 
 
 def test_a_change_for_the_worse_is_told_with_its_day_and_can_be_taken_back(owner, ctx, house):

@@ -96,6 +96,16 @@ def grant_fields(
     counted = ("units", "add_next")
     next_time = ("add_next", "multiply_next", "percent_off_next", "fixed_off_next")
     lasting = ("units", *next_time) if days else next_time
+    least: tuple[TermField, ...] = ()
+    if any(kind in next_time for kind, _text in offered):
+        least = floor_fields(
+            facts,
+            label=_("The next purchase must be at least"),
+            at=(*at, "floor"),
+            name=f"{name}next_",
+            group=group,
+            shown_when=(f"{name}gives", next_time),
+        )
     return (
         choice,
         one("count", "amount", How.WHOLE, _("How many"), counted, first="10"),
@@ -105,23 +115,34 @@ def grant_fields(
         one("less", "amount", How.AMOUNT, _("How much off"), ("fixed_off_next",), unit=facts.currency),
         one("good", "days", How.WHOLE, days or _("Stands for"), lasting, unit=_("days"),
             help=_("Empty: it never ends."), first="" if days else "30"),
+        *least,
     )  # fmt: skip
 
 
-def floor_fields(facts: Facts, *, label: str) -> tuple[TermField, ...]:
-    """The least a purchase must be."""
+def floor_fields(
+    facts: Facts,
+    *,
+    label: str,
+    at: Path = ("floor",),
+    name: str = "",
+    group: str = "",
+    shown_when: tuple[str, tuple[str, ...]] | None = None,
+) -> tuple[TermField, ...]:
+    """The least a purchase must be, in money or a little above what is usual."""
     return (
         TermField(
-            name="floor",
-            path=("floor", "minor"),
+            name=f"{name}floor",
+            path=(*at, "minor"),
             how=How.AMOUNT,
             label=label,
             suffix=facts.currency,
             help=_("Empty: any purchase."),
+            group=group,
+            shown_when=shown_when,
         ),
         TermField(
-            name="average",
-            path=("floor", "average"),
+            name=f"{name}average",
+            path=(*at, "average"),
             how=How.CHOICE,
             label=_("And compared with the usual purchase"),
             options=(
@@ -129,15 +150,18 @@ def floor_fields(facts: Facts, *, label: str) -> tuple[TermField, ...]:
                 ("member", _("the member's own average")),
                 ("shop", _("the shop's average")),
             ),
+            group=group,
+            shown_when=shown_when,
         ),
         TermField(
-            name="average_percent",
-            path=("floor", "percent"),
+            name=f"{name}average_percent",
+            path=(*at, "percent"),
             how=How.PERCENT,
             label=_("At least this much of it"),
             suffix="%",
             help=_("110 % is a little above: it rewards a slightly larger basket."),
-            shown_when=("average", ("member", "shop")),
+            group=group,
+            shown_when=(f"{name}average", ("member", "shop")),
             first="110",
             default="100",
         ),

@@ -75,8 +75,12 @@ def read_piece(
     """
     piece: dict[str, Any] = {}
     complaints: list[InvalidInput] = []
+    hidden: set[str] = set()
     for one in fields:
-        if not is_asked(one, sent):
+        # What hangs on a field that is not asked is not asked either.
+        parent = one.shown_when[0] if one.shown_when else ""
+        if parent in hidden or not is_asked(one, sent):
+            hidden.add(one.name)
             continue
         try:
             value = _read(one, sent, currency=currency)

@@ -30,6 +30,8 @@ from storage.unit_of_work import UnitOfWork
 
 NO_ACCOUNT: Final = "no_account"
 UNCHANGED: Final = "unchanged"
+# How many messages the card holds at Google (google_messages.py).
+_CARRIED: Final = ("messages",)
 DAY_US: Final = 24 * 3600 * 1_000_000
 
 Document = Mapping[str, Any]
@@ -194,6 +196,7 @@ def _object_letter(
             "class": identity.class_id,
             "balance": face.content.balance,
             "notified": notified,
+            **{name: claim.facts[name] for name in _CARRIED if name in claim.facts},
         },
     )
     _enclose(letter, offers)

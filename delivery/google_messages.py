@@ -5,7 +5,8 @@ the entry it leaves goes when the message is withdrawn or over. Not done here: c
 (outbox_lane.py). Rules:
 - the object's own delivery is held while it is rung, so the count of bells is never lost between
   the two;
-- over our own count, or Google's, the message is put there silently.
+- over our own count, or Google's, the message is put there silently;
+- Google keeps ten messages on a card and refuses an eleventh: those of before go then.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ CHANNEL: Final = "google"
 NOTHING_TO_SAY: Final = Answer(outcome=Outcome.DELIVERED, reason="nothing to say")
 BUSY: Final = Answer(outcome=Outcome.THROTTLED, reason="busy", retry_after_s=1.0)
 ROUND_S: Final = 20.0
+MESSAGES_MAX: Final = 10
+"""What a card holds at Google; fewer may be left, for a withdrawal takes all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,9 @@ class GoogleMessageLane:
         desk = self._desk
         now = desk.clock.now()
         rung = recent(facts.get("notified"), now)
+        full = self._make_room(bell, facts)
+        if full is not None:
+            return full
         loud = bell.message.loud and len(rung) < desk.settings.google_notifications_per_day
         answer = self._client.add_message(
             bell.account_id,
@@ -120,11 +126,28 @@ class GoogleMessageLane:
             shown_until=bell.message.ends_at,
             kind=bell.kind,
         )
+        if answer.outcome is Outcome.DELIVERED:
+            facts["messages"] = facts.get("messages", 0) + 1
         if loud and answer.outcome is Outcome.DELIVERED:
             # Google counts more bells than we did: the budget is spent for a day.
             times = desk.settings.google_notifications_per_day if answer.reason == QUOTA else 1
             facts["notified"] = [*rung, *[to_micros(now)] * times]
         return answer
+
+    def _make_room(self, bell: _Bell, facts: dict[str, Any]) -> Answer | None:
+        """Take the old messages off a card that is full; an answer when Google did not do it."""
+        if facts.get("messages", 0) < MESSAGES_MAX:
+            return None
+        answer = self._client.clear_messages(
+            bell.account_id,
+            bell.object_id,
+            timeout_s=self._desk.settings.request_timeout_s,
+            kind=bell.kind,
+        )
+        if answer.outcome is not Outcome.DELIVERED:
+            return answer
+        facts["messages"] = 0
+        return None
 
     def _hold(self, claim: OutboxClaim, bell: _Bell) -> Claim | None:
         lease = f"{self._desk.settings.worker_name}-{new_id()}"

@@ -21,28 +21,23 @@ _SERVER_OWN: Final = frozenset(
         "messages",
     }
 )
-# Old spelling -> present one, for the enums that we send.
-_OLD_SPELLING: Final[Mapping[str, Mapping[str, str]]] = {
-    "type": {"qrCode": "QR_CODE", "qrcode": "QR_CODE"},
-    "state": {
-        "active": "ACTIVE",
-        "inactive": "INACTIVE",
-        "expired": "EXPIRED",
-        "completed": "COMPLETED",
-    },
-    "reviewStatus": {
-        "underReview": "UNDER_REVIEW",
-        "approved": "UNDER_REVIEW",
-        "APPROVED": "UNDER_REVIEW",
-        "draft": "DRAFT",
-        "rejected": "REJECTED",
-    },
-    "multipleDevicesAndHoldersAllowedStatus": {
-        "multipleHolders": "MULTIPLE_HOLDERS",
-        "oneUserAllDevices": "ONE_USER_ALL_DEVICES",
-        "oneUserOneDevice": "ONE_USER_ONE_DEVICE",
-    },
-}
+# Enums come back in old spellings, `qrCode` or `code39`: letters and digits are all that counts.
+ENUMS: Final = frozenset(
+    {
+        "algorithm",
+        "animationType",
+        "messageType",
+        "multipleDevicesAndHoldersAllowedStatus",
+        "redemptionChannel",
+        "reviewStatus",
+        "screenshotEligibility",
+        "state",
+        "type",
+        "viewUnlockRequirement",
+    }
+)
+_APPROVED: Final = "APPROVED"
+_SENT_FOR_REVIEW: Final = "UNDERREVIEW"
 
 
 def differences(
@@ -62,7 +57,7 @@ def differences(
 
 def _normalised(document: Mapping[str, Any]) -> dict[str, Any]:
     plain = {
-        name: _plain(_OLD_SPELLING.get(name, {}).get(value, value) if _is_text(value) else value)
+        name: _spelt(value) if name in ENUMS and isinstance(value, str) else _plain(value)
         for name, value in document.items()
         if name not in _SERVER_OWN
     }
@@ -81,11 +76,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _spelt(value: str) -> str:
+    plain = value.replace("_", "").upper()
+    return _SENT_FOR_REVIEW if plain == _APPROVED else plain
 
 
 def _is_default(value: Any) -> bool:
     if value in (None, False, "", "0", [], {}):
         return True
-    return isinstance(value, str) and value.endswith("_UNSPECIFIED")
+    return isinstance(value, str) and value.endswith("UNSPECIFIED")

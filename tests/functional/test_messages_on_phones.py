@@ -7,8 +7,10 @@ from typing import Any
 from common.actor import SYSTEM
 from loyalty.messages import NewMessage, message_page, send_message, withdraw_message
 from loyalty.save_to_google import google_save_link
+from storage.deliveries import Channel
 from storage.messages import MessageState
 from storage.segments import Segment, SegmentKind
+from storage.unit_of_work import UnitOfWork, run_work
 from tests.support.world import Card, World
 
 EVERYONE = Segment(kind=SegmentKind.ALL)
@@ -87,6 +89,34 @@ def test_android_rings_three_times_a_day_and_then_shows_it_silently(world: World
         if one["kind"] == "google.message" and one["header"] == "Bean Club"
     ]
     assert loud[-4:] == [True, True, True, False]
+
+
+def test_a_card_that_holds_ten_messages_makes_room_for_the_next(world: World) -> None:
+    card = world.join()
+    save(world, card)
+    world.start_worker(slice_every_s=0.05)
+    world.publishing_done()
+    world.settled()
+
+    def count_them(work: UnitOfWork) -> tuple[int, str]:
+        facts = work.deliveries.facts_of(Channel.GOOGLE_OBJECT, card.pass_id)
+        work.deliveries.set_facts(Channel.GOOGLE_OBJECT, card.pass_id, {**facts, "messages": 10})
+        key = work.passes.get(card.pass_id).google_object_id or ""
+        return work.merchants.get().google_account_id or 0, key
+
+    where = run_work(world.database, world.merchant_id, count_them, clock=world.clock)
+    for number in range(10):
+        body = f"Number {number}"
+        world.google.add_message(*where, header="Old", body=body, loud=False, timeout_s=5.0)
+    world.spend(card, 500)
+    world.settled()
+
+    say(world, "Number 11")
+    world.wait_until(lambda: android_notices(world))
+    world.wait_until(lambda: no_rows_wait(world))
+
+    (shown,) = world.sandbox.android(world.android)["cards"]
+    assert [one["body"] for one in shown["messages"]] == ["Number 11"]
 
 
 def test_a_quiet_one_rings_nowhere_on_android(world: World) -> None:

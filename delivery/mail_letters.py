@@ -297,6 +297,21 @@ def _slow(facts: Facts) -> tuple[str, tuple[str, ...]]:
     )
 
 
+def _worker(facts: Facts) -> tuple[str, tuple[str, ...]]:
+    return (
+        _("The worker does not run"),
+        (
+            _(
+                "No worker gave a sign of life for %(minutes)s minutes, so no card and no e-mail leaves.",
+                minutes=facts["minutes"],
+            ),
+            _(
+                "Tills go on and nothing is lost. Whoever runs the machine starts `regulars serve` again, or the worker's service; its log says why it ended."
+            ),
+        ),
+    )
+
+
 def _parked(facts: Facts) -> tuple[str, tuple[str, ...]]:
     return (
         _("Updates were given up"),
@@ -362,6 +377,7 @@ _ALARMS: Final[Mapping[str, Callable[[Facts], tuple[str, tuple[str, ...]]]]] = {
     "stopped": _stopped,
     "slow": _slow,
     "parked": _parked,
+    "worker": _worker,
     "dead_mails": _dead_mails,
     "certificate": _certificate,
 }

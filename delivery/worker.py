@@ -31,9 +31,9 @@ from signing.keyring import Keyring
 from storage.deliveries import Channel
 from storage.engine import Database
 from storage.outbox import OutboxChannel
+from storage.signs_of_life import beat
 from storage.sweeping import sweep
 from storage.unit_of_work import run_work
-from storage.wakeups import beat
 
 __all__ = ["AFTER_FAILURE_S", "POISON", "Lane", "run_lane", "run_worker", "turn"]
 

@@ -24,6 +24,8 @@ from common.errors import Conflict
 
 LOCK_FILE: Final = "serve.lock"
 DRAIN_S: Final = 10.0
+KILL_S: Final = 0.5
+"""What is left of that for a part that has to be killed."""
 LOOK_S: Final = 0.25
 PAUSE_MAX_S: Final = 30.0
 STEADY_S: Final = 60.0
@@ -45,7 +47,15 @@ class Part:
 class Supervisor:
     """Starts parts, starts them again, and ends them together."""
 
-    def __init__(self, parts: Sequence[Part], *, clock: Clock, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        clock: Clock,
+        note: Callable[[str], None],
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        self._drain_s = drain_s
         self._parts = list(parts)
         self._clock = clock
         self._note = note
@@ -103,13 +113,18 @@ class Supervisor:
         running = [p.process for p in self._parts if p.process and p.process.poll() is None]
         for process in running:
             process.terminate()
-        deadline_s = self._clock.monotonic_s() + DRAIN_S
+        deadline_s = self._clock.monotonic_s() + self._drain_s - KILL_S
+        late = []
         for process in running:
             try:
-                process.wait(max(0.1, deadline_s - self._clock.monotonic_s()))
+                process.wait(max(0.0, deadline_s - self._clock.monotonic_s()))
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                late.append(process)
+        # All at once: each of them was asked long ago.
+        for process in late:
+            process.kill()
+        for process in late:
+            process.wait()
 
 
 def restart_pause_s(failures: int) -> float:

@@ -15,6 +15,7 @@ import waitress
 
 from regulars.installation import Installation, public_url
 from regulars.supervisor import end_with_parent
+from regulars.web_watch import WebWatch
 from signing.tokens import web_secret
 from web.app import WebSettings, create_app
 
@@ -40,7 +41,10 @@ def serve_web(installation: Installation, *, host: str, port: int, insecure_lan:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    watch = WebWatch(installation)
+    watch.start()
     server.run()
+    watch.leave()
 
 
 def web_application(installation: Installation, *, insecure_lan: bool = False) -> WSGIApplication:

@@ -6,6 +6,7 @@ behind a proxy that buffers requests, because gunicorn's threads wait for slow c
 
 from __future__ import annotations
 
+import atexit
 import sys
 from wsgiref.types import WSGIApplication
 
@@ -15,6 +16,7 @@ from regulars.installation import open_installation
 from regulars.logs import set_up_logging
 from regulars.settings import read_settings
 from regulars.web_process import web_application
+from regulars.web_watch import WebWatch
 
 
 def application() -> WSGIApplication:
@@ -26,7 +28,11 @@ def application() -> WSGIApplication:
     try:
         settings = read_settings()
         set_up_logging(settings.environment.log_level)
-        return web_application(open_installation(settings))
+        installation = open_installation(settings)
+        watch = WebWatch(installation)
+        watch.start()
+        atexit.register(watch.leave)
+        return web_application(installation)
     except WalletError as error:
         # gunicorn would show a trace; whoever runs the machine needs the one sentence.
         sys.exit(Console(as_json=False).fail(error))

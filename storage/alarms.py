@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from storage import tables
 from storage.breakers import Breakers
 from storage.lagging import Channel, channel_lags
 from storage.outbox import OutboxState
 from storage.outbox_claims import TOO_LATE
+from storage.scope import Scope
+from storage.signs_of_life import last_beat
 from storage.unit_of_work import UnitOfWork
 
 ALARM_DAYS: Final = (1, 7, 30, 60)
 STOPPED_AFTER: Final = timedelta(minutes=5)
 SLOW_AFTER: Final = timedelta(minutes=30)
+WORKER: Final = "worker"
+"""The alarm that no worker lives: a web process tells it, and a worker forgets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,40 @@ def alarm_days(ends: datetime | None, *, now: datetime) -> int | None:
 def present_alarms(work: UnitOfWork) -> list[Alarm]:
     """Everything that is wrong for the merchant of this transaction."""
     return [*_channels(work), *_parked(work), *_dead_mails(work), *_certificates(work)]
+
+
+def no_worker_since(scope: Scope, *, silent_after: timedelta) -> datetime | None:
+    """Since when no worker of the installation lives; None while one does, or is not missed.
+
+    One that ended as it was asked left no sign of life: it is missed when something waits.
+    """
+    now = scope.clock.now()
+    seen = last_beat(scope)
+    if seen is not None:
+        return seen if timedelta() <= now - seen >= silent_after else None
+    waits = [
+        select(func.min(tables.delivery.c.wanted_at)).where(
+            tables.delivery.c.wanted_revision > tables.delivery.c.delivered_revision,
+            tables.delivery.c.state == "open",
+        ),
+        select(func.min(tables.outbox.c.created_at)).where(
+            tables.outbox.c.state == OutboxState.OPEN
+        ),
+    ]
+    oldest = [since for query in waits if (since := scope.execute(query).scalar_one())]
+    return min(oldest) if oldest and now - min(oldest) >= silent_after else None
+
+
+def was_told(scope: Scope, name: str) -> bool:
+    """Whether the merchant was told of this and it is not over."""
+    table = tables.alarm
+    query = scope.select(table, table.c.name).where(table.c.name == name)
+    return scope.execute(query).first() is not None
+
+
+def note_told(scope: Scope, name: str) -> None:
+    """The merchant was told."""
+    scope.insert_new(tables.alarm, merchant_id=scope.merchant, name=name, told_at=scope.clock.now())
 
 
 def newly_told(work: UnitOfWork, alarms: Iterable[Alarm]) -> list[Alarm]:

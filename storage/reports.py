@@ -18,6 +18,7 @@ from storage.member_words import words_of
 from storage.members import having_words
 from storage.records import record_of
 from storage.scope import Scope
+from storage.signs_of_life import WEB
 from storage.tables import (
     account,
     delivery,
@@ -286,7 +287,9 @@ class Reports:
     def worker_seen_at(self) -> datetime | None:
         """When a worker last said that it lives."""
         seen: datetime | None = self._scope.execute(
-            select(func.max(worker_heartbeat.c.seen_at))
+            select(func.max(worker_heartbeat.c.seen_at)).where(
+                ~worker_heartbeat.c.name.startswith(WEB)
+            )
         ).scalar_one()
         return seen
 

@@ -1,4 +1,4 @@
-"""Waking a worker when something was committed, and its sign of life.
+"""Waking a worker when something was committed.
 
 A wake-up is only a hint: the caller asks the tables at least once a second anyway. SQLite has no
 messages between processes, but `PRAGMA data_version` changes on a connection when another one
@@ -8,25 +8,20 @@ commits, and asking costs microseconds; PostgreSQL has LISTEN.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from common.clock import Clock
 from common.errors import Unavailable
 from storage import tables
 from storage.deliveries import WAKE_CHANNEL
 from storage.engine import Database
-from storage.migrate import head
-from storage.scope import Scope
 from storage.unit_of_work import run_work
 
 LOOK_EVERY_S: Final = 0.02
-# A worker shows itself every few seconds; one that was silent for so long is gone.
-ALIVE: Final = timedelta(seconds=60)
 
 
 class Wakeups(Protocol):
@@ -91,20 +86,8 @@ class _Listen:
         return False
 
 
-def beat(scope: Scope, name: str, facts: Mapping[str, Any]) -> None:
-    """Write a worker's sign of life, with the revision its release was written for."""
-    table = tables.worker_heartbeat
-    now = scope.clock.now()
-    told = {"schema": head(), **facts}
-    changed = scope.execute(
-        table.update().where(table.c.name == name).values(seen_at=now, facts=told)
-    )
-    if not changed.rowcount:
-        scope.insert_new(table, name=name, seen_at=now, facts=told)
-
-
 def take_leave(database: Database, name: str, *, clock: Clock) -> None:
-    """Take a worker's sign of life away: it ended as it was asked to."""
+    """Take a process's sign of life away: it ended as it was asked to."""
     table = tables.worker_heartbeat
     # A database that is away by now learns it from the silence.
     with suppress(Unavailable):
@@ -114,21 +97,3 @@ def take_leave(database: Database, name: str, *, clock: Clock) -> None:
             lambda work: work.scope.execute(table.delete().where(table.c.name == name)),
             clock=clock,
         )
-
-
-def last_beat(scope: Scope) -> datetime | None:
-    """When any worker was seen last."""
-    table = tables.worker_heartbeat
-    row = scope.execute(select(table.c.seen_at).order_by(table.c.seen_at.desc()).limit(1)).first()
-    return None if row is None else row.seen_at
-
-
-def older_workers(scope: Scope, *, than: str) -> list[str]:
-    """The names of workers seen lately whose release is older than revision `than`."""
-    table = tables.worker_heartbeat
-    rows = scope.execute(
-        select(table.c.name, table.c.facts)
-        .where(table.c.seen_at > scope.clock.now() - ALIVE)
-        .order_by(table.c.name)
-    )
-    return [row.name for row in rows if str(row.facts.get("schema", "")) < than]

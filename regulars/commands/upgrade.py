@@ -12,8 +12,8 @@ from regulars.commands.frame import Desk, framed
 from regulars.installation import open_database, refuse_empty_place
 from storage.engine import Database
 from storage.migrate import Plan, plan, upgrade
+from storage.signs_of_life import Running, older_workers, running
 from storage.unit_of_work import open_work
-from storage.wakeups import older_workers
 
 NAMES_MAX: Final = 5
 
@@ -35,8 +35,26 @@ def upgrade_command(desk: Desk, *, check: bool) -> None:
     if not check and todo.steps:
         _refuse_older_workers(database, todo)
         upgrade(database)
+    present = _running(database)
     database.close()
-    desk.console.show(_facts(todo, done=not check), *_lines(todo, done=not check))
+    facts = {**_facts(todo, done=not check), "running": {one.name: one.schema for one in present}}
+    desk.console.show(facts, *_lines(todo, done=not check), *_running_lines(todo, present))
+
+
+def _running(database: Database) -> list[Running]:
+    """Who works on the database now; a release too old to know of signs of life has none."""
+    with open_work(database, None, clock=SystemClock(), writing=False) as work:
+        return running(work.scope)
+
+
+def _running_lines(todo: Plan, present: list[Running]) -> list[str]:
+    if not present:
+        return ["No process of it was seen in the last minute."]
+    lines = ["Seen in the last minute:"]
+    for one in present:
+        old = "" if one.schema >= todo.wanted else "  an older release"
+        lines.append(f"  {one.name}  made for revision {one.schema}{old}")
+    return lines
 
 
 def _refuse_older_workers(database: Database, todo: Plan) -> None:

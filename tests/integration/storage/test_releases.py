@@ -20,10 +20,10 @@ from loyalty.context import Loyalty
 from storage import migrate
 from storage.archive import write_archive
 from storage.engine import Database
+from storage.signs_of_life import beat, older_workers
 from storage.tables import worker_heartbeat
 from storage.unit_of_work import open_work
 from storage.verify import verify
-from storage.wakeups import beat, older_workers
 from tests.support.builders import Merchants
 from tests.support.shop import a_busy_shop, buy
 

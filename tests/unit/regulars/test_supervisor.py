@@ -10,7 +10,7 @@ import pytest
 
 from common.clock import SystemClock
 from common.errors import Conflict
-from regulars.supervisor import Part, Supervisor, only_one, restart_pause_s
+from regulars.supervisor import DRAIN_S, KILL_S, Part, Supervisor, only_one, restart_pause_s
 
 COUNTING = """
 import os, pathlib, signal, sys
@@ -43,6 +43,34 @@ def test_a_part_that_ends_is_started_again_and_all_end_on_sigterm(tmp_path: Path
     assert len(told) == 2
     assert part.process is not None
     assert part.process.returncode == -signal.SIGTERM
+
+
+DEAF = """
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_part_that_does_not_hear_sigterm_is_killed_in_time() -> None:
+    deaf = Part(name="worker", arguments=["-c", DEAF])
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    try:
+        Supervisor([deaf], clock=SystemClock(), note=lambda _line: None, drain_s=1.0).run()
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+
+    assert deaf.process is not None
+    assert deaf.process.returncode == -signal.SIGKILL
+
+
+def test_the_whole_drain_and_the_killing_fit_into_ten_seconds() -> None:
+    assert DRAIN_S == 10.0
+    assert 0 < KILL_S < 1
 
 
 def test_the_watch_notices_a_parent_that_is_gone() -> None:

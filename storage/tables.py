@@ -743,6 +743,8 @@ delivery = _merchant_table(
     UniqueConstraint("merchant_id", "channel", "target_id"),
     CheckConstraint("channel in ('apple', 'google_object', 'google_class')", name="channel"),
     CheckConstraint("state in ('open', 'parked')", name="state"),
+    # The two that are claimed (storage/due.py): any other would wait for ever.
+    CheckConstraint("priority in (0, 10)", name="priority"),
     # In the order rows are taken: each merchant's scans first, then its mass changes.
     Index(
         "ix_delivery_turn",

@@ -5,6 +5,8 @@ Frozen once released, whatever storage.tables says later.
 
 from __future__ import annotations
 
+from alembic import op
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
@@ -17,8 +19,16 @@ TABLES: tuple[str, ...] = ()
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Allow only the priorities that workers claim."""
+    op.execute(
+        "UPDATE delivery SET priority = CASE WHEN priority < 10 THEN 0 ELSE 10 END "
+        "WHERE priority NOT IN (0, 10)"
+    )
+    with op.batch_alter_table("delivery") as table:
+        table.create_check_constraint("ck_delivery_priority", "priority in (0, 10)")
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Allow every number again."""
+    with op.batch_alter_table("delivery") as table:
+        table.drop_constraint("ck_delivery_priority", type_="check")

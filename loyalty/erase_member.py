@@ -24,6 +24,7 @@ from signing.tokens import check_member_number
 from storage.activities import Activities
 from storage.gift_cards import GiftCards
 from storage.members import MemberState
+from storage.printed_codes import PrintedCodes
 from storage.referrals import Referrals
 from storage.unit_of_work import UnitOfWork, open_work, run_work
 
@@ -92,6 +93,7 @@ def _erase(work: UnitOfWork, member_id: int, *, actor: Actor) -> Erased:
     GiftCards(work.scope).forget_people(member_id)
     Referrals(work.scope).forget_member(member_id)
     Activities(work.scope).forget_member(member_id)
+    PrintedCodes(work.scope).forget_member(member_id)
     work.directory.remove_tokens(CARD, member_id)
     for purpose in MEMBER_LINKS:
         work.sessions.drop_links(purpose, member_id)

@@ -32,6 +32,7 @@ from loyalty.lost_card import replace_in
 from loyalty.results import OperationResult
 from storage.gift_cards import ALIVE, GiftCard, GiftCards, GiftState
 from storage.members import Member, MemberExists
+from storage.printed_codes import PrintedCodes
 from storage.unit_of_work import UnitOfWork, run_work
 
 PAGE: Final = 50
@@ -197,6 +198,7 @@ def replace_gift(ctx: Loyalty, merchant_id: int, gift_id: int, *, actor: Actor) 
         shop, gift, holder = _alive(work, gift_id)
         replaced = replace_in(ctx, work, holder.id, actor=actor)
         work.outbox.drop_member(holder.id)
+        PrintedCodes(work.scope).end_of("gift", gift.id)
         fresh = draw_number(with_pin=shop.settings.pins)
         sealed, hashed = enter_number(ctx, work, gift.id, fresh)
         back = GiftState.PAID if gift.sent_at is None else GiftState.SENT

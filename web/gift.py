@@ -30,6 +30,7 @@ from loyalty.gift_people import clean_people
 from loyalty.gift_views import GiftBalance, NoSuchGift, gift_balance
 from loyalty.payments import PaymentTrouble, start_checkout, takes_cards
 from loyalty.posting import MerchantSuspended
+from loyalty.print_paper import PaperUsed, UnknownPaper, open_gift_paper
 from loyalty.tokens import new_token
 from web.codes import code_drawing
 from web.errors import answer, wants_json
@@ -127,6 +128,25 @@ def balance(code: str) -> ResponseReturnValue:
     return _balance(page, shown(), found)
 
 
+@blueprint.get("/gift/<code>/paper/<paper>")
+def paper_page(code: str, paper: str) -> ResponseReturnValue:
+    """The button that brings a gift card on paper to this phone; looking changes nothing."""
+    page = open_gift_page(services().loyalty, code)
+    return render_template("gift/paper.html", page=page, paper=paper)
+
+
+@blueprint.post("/gift/<code>/paper/<paper>")
+def open_paper(code: str, paper: str) -> ResponseReturnValue:
+    """Spend the paper's code, once, and show the card."""
+    page = open_gift_page(services().loyalty, code)
+    throttle(GIFT_BALANCE, f"{page.merchant_id}|{address()}")
+    throttle(GIFT_GUESSES, page.merchant_id)
+    token = open_gift_paper(services().loyalty, page.merchant_id, paper)
+    return redirect(url_for("card.show", token=token), 303)
+
+
+@blueprint.errorhandler(UnknownPaper)
+@blueprint.errorhandler(PaperUsed)
 @blueprint.errorhandler(UnknownGiftPage)
 def _unknown(error: WalletError) -> ResponseReturnValue:
     try:

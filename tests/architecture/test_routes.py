@@ -70,6 +70,8 @@ ROWS: dict[str, Row] = {
     "gift.order": OPEN,
     "gift.order_page": OPEN,  # an order's page opens by its own signed link
     "gift.pay_by_card": OPEN,
+    "gift.paper_page": OPEN,
+    "gift.open_paper": OPEN,
     "gift.balance_page": OPEN,
     "gift.balance": OPEN,
     "hooks.stripe": Row(roles=NOBODY, without_token=True),  # opens by Stripe's signature
@@ -99,6 +101,9 @@ ROWS: dict[str, Row] = {
     "till.lock_now": Row(roles=frozenset({STAFF}), ends_session=True),
     "till.find": AT_THE_TILL,
     "till.check_in_screen": AT_THE_TILL,
+    "till.paper_desk": AT_THE_TILL,
+    "till.look_at_paper": AT_THE_TILL,
+    "till.use_one_paper": AT_THE_TILL,
     "till.gift_desk": AT_THE_TILL,
     "till.sell_one_gift": AT_THE_TILL,
     "till.look_at_order": AT_THE_TILL,
@@ -279,6 +284,8 @@ ROWS: dict[str, Row] = {
     "console.certificate_request": CONSOLE_PAGE,
     "console.remove_request": OWNERS_PAGE,
     "console.take_back": OWNERS_PAGE,
+    "console.paper": CONSOLE_PAGE,
+    "console.print_one_paper": CONSOLE_PAGE,
     "console.referrals": CONSOLE_PAGE,
     "console.save_referrals": CONSOLE_PAGE,
     "console.card_activities": CONSOLE_PAGE,

@@ -182,6 +182,7 @@ class Town:
             "gift_id": _a_gift(house),
             **_an_activity(house, member.card_token),
             "account": "nobody",
+            "paper": "NOPAPER12345",
             "account_id": 1,
             "person_id": 1,
             "request_id": request_certificate(ctx, merchant_id, actor=SYSTEM).id,

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from web.till import check_in, counter, enrolling, gifts, handover, pins, refunds, sale
+from web.till import check_in, counter, enrolling, gifts, handover, paper, pins, refunds, sale
 from web.till.door import blueprint
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "enrolling",
     "gifts",
     "handover",
+    "paper",
     "pins",
     "refunds",
     "sale",

@@ -66,6 +66,7 @@ def redeem_by_rules(
             name=reward.name,
             value_minor=reward.value if offer.kind in HANDED_OUT else None,
             cost_minor=reward.cost_minor,
+            last=lambda work, member: None if member else work.books.last_of_reward(reward.id),
         ),
         claim,
         standing=standing,

@@ -26,7 +26,7 @@ from loyalty.member_states import Loaded, load_state
 from loyalty.next_terms import current
 from loyalty.race_words import nothing_left, who_was_faster
 from loyalty.results import OperationResult
-from storage.book_records import Claim, Heading, Standing
+from storage.book_records import Claim, Heading, LastRedemption, Standing
 from storage.entries import Event
 from storage.unit_of_work import UnitOfWork
 
@@ -48,7 +48,8 @@ class Spend:
     """What is asked for; `reward_id` and `name` when it is a reward.
 
     `value_minor` is what it is worth to the member where it takes nothing off the sale, and
-    `cost_minor` what it costs the shop.
+    `cost_minor` what it costs the shop. `last` tells who had it last, of all or for one member:
+    whoever comes second is told.
     """
 
     member_id: int
@@ -59,6 +60,7 @@ class Spend:
     name: str = ""
     value_minor: int | None = None
     cost_minor: int | None = None
+    last: Callable[[UnitOfWork, int | None], LastRedemption | None] = lambda _work, _member: None
 
 
 def locked(work: UnitOfWork, member_id: int, claim: Claim) -> Standing:
@@ -103,7 +105,7 @@ def spend(
     )
     answer = wanted.decide(work, loaded)
     if isinstance(answer, Refused):
-        raise _refusal(work, answer, loaded, reward_id=wanted.reward_id)
+        raise _refusal(work, answer, loaded, wanted)
     chain = Chain(work=work, loaded=loaded, terms_version=terms.version)
     first = _add_spendings(chain, answer, wanted)
     event = Event(
@@ -154,12 +156,12 @@ def _add_spendings(chain: Chain, due: Due, wanted: Spend) -> int:
     )
 
 
-def _refusal(
-    work: UnitOfWork, refused: Refused, loaded: Loaded, *, reward_id: int | None
-) -> Conflict:
+def _refusal(work: UnitOfWork, refused: Refused, loaded: Loaded, wanted: Spend) -> Conflict:
     sentence = refusal_sentence(refused, loaded.terms)
-    if refused.why is Refusal.OUT_OF_STOCK and reward_id is not None:
-        sentence = nothing_left(work.books.last_of_reward(reward_id), work.clock.now())
+    if refused.why is Refusal.OUT_OF_STOCK:
+        sentence = nothing_left(wanted.last(work, None), work.clock.now())
+    if refused.why is Refusal.USED_UP and (had := wanted.last(work, wanted.member_id)) is not None:
+        sentence = f"{sentence} {who_was_faster(had, work.clock.now())}"
     if refused.why is Refusal.NOT_ENOUGH:
         last = work.books.last_redemption(loaded.member_id)
         now = work.clock.now()

@@ -20,6 +20,7 @@ from loyalty import posting
 from loyalty.context import Loyalty
 from loyalty.coupons import normal_code, tell_of_stock
 from loyalty.member_states import Loaded
+from loyalty.race_words import nothing_left
 from loyalty.redeem_by_rules import sale_activity
 from loyalty.results import OperationResult
 from loyalty.sold import SaleAtHand
@@ -130,7 +131,8 @@ def _use(
 
     def then(work: UnitOfWork, due: Due, operation_id: int) -> None:
         if not work.coupons.take(coupon):
-            raise NotDue(_("The last one is gone."), why="out_of_stock")
+            last = work.coupons.last_use(coupon.id)
+            raise NotDue(nothing_left(last, work.clock.now()), why="out_of_stock")
         tell_of_stock(work, coupon.id)
         work.coupons.note_use(
             coupon.id,
@@ -146,6 +148,7 @@ def _use(
         then=then,
         name=coupon.name,
         cost_minor=coupon.cost_minor,
+        last=lambda work, member: work.coupons.last_use(coupon.id, member_id=member),
     )
     return spend(work, wanted, claim, standing=standing, terms=terms)
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_
+from sqlalchemy import Table, and_, exists, func, or_
 
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
+from storage.book_records import LastRedemption
 from storage.records import columns, maybe_record, record_of, values_of
 from storage.scope import Scope
-from storage.tables import coupon, coupon_use, operation
+from storage.tables import coupon, coupon_use, operation, staff, till
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +168,35 @@ class Coupons:
             )
         )
 
+    def last_use(self, coupon_id: int, *, member_id: int | None = None) -> LastRedemption | None:
+        """Where and when it was used last and stands, and by which staff; for one member or all."""
+        mine = () if member_id is None else (coupon_use.c.member_id == member_id,)
+        query = (
+            self._scope.select(
+                coupon_use,
+                coupon.c.name,
+                func.coalesce(staff.c.name, ""),
+                func.coalesce(till.c.name, ""),
+                coupon_use.c.created_at,
+            )
+            .join(coupon, _same(coupon_use.c.coupon_id, coupon))
+            .join(operation, _same(coupon_use.c.operation_id, operation))
+            .outerjoin(
+                staff, and_(_same(operation.c.actor_id, staff), operation.c.actor_kind == "staff")
+            )
+            .outerjoin(till, _same(operation.c.till_id, till))
+            .where(coupon_use.c.coupon_id == coupon_id, *mine, ~_undone(coupon_use.c.operation_id))
+            .order_by(coupon_use.c.id.desc())
+            .limit(1)
+        )
+        row = self._scope.execute(query).one_or_none()
+        if row is None:
+            return None
+        name, person, place, moment = row
+        return LastRedemption(
+            reward_name=name, staff_name=person, till_name=place, created_at=moment
+        )
+
     def of_operation(self, operation_id: int) -> Coupon | None:
         """The coupon that an operation used."""
         query = (
@@ -188,6 +218,10 @@ class Coupons:
 
     def _coupons(self) -> Any:
         return self._scope.select(coupon, *columns(coupon, Coupon))
+
+
+def _same(column: Any, table: Table) -> Any:
+    return and_(table.c.merchant_id == coupon_use.c.merchant_id, table.c.id == column)
 
 
 def _undone(operation_id: Any) -> Any:

@@ -295,3 +295,20 @@ def test_an_undone_sale_takes_back_every_unit_the_tier_and_the_promises(
     assert again.units == 1  # neither the promise nor the fifty cents stayed
     assert verify(database) == []
     assert broken_rules(database) == []
+
+
+def test_whoever_comes_second_to_the_last_coupon_is_told_who_took_it_and_when(
+    ctx: Loyalty, shop: Shop, clock: ManualClock
+) -> None:
+    coupon(ctx, shop, percent=10, stock=1)
+    with_coupon(ctx, shop)
+    clock.advance(seconds=7)
+
+    with pytest.raises(NotDue) as again:
+        with_coupon(ctx, shop)
+    with pytest.raises(NotDue) as other:
+        with_coupon(ctx, shop, member_id=shop.members[1])
+
+    assert "7 seconds ago" in again.value.message
+    assert other.value.why == "out_of_stock"
+    assert "7 seconds ago" in other.value.message

@@ -39,10 +39,12 @@ def preview(
     *,
     terms: Terms | None = None,
     tier: str = "",
+    language: str = "",
 ) -> CardView:
     """What a made-up member would see with these words; what cannot be used keeps its old value.
 
-    `tier` is the code of the tier that the member stands in.
+    `tier` is the code of the tier that the member stands in. `language` is what their phone speaks:
+    its own texts and pictures are shown where the card has any.
 
     Raises:
         NotFound: not this merchant's.
@@ -62,6 +64,10 @@ def preview(
     name = next((one.name for one in tiers_of(rule) if one.code == tier), "")
     if name:
         content = replace(content, rule_lines=RuleLines(tier=name, tier_code=tier))
+    if language in design.languages:
+        content = replace(content, language=language)
+        # The drawing has no phone to put the words of a language in the place of the first ones.
+        design = replace(design, **design.texts(language)._asdict())
     return card_view(design.for_tier(content.tier_code), content)
 
 

@@ -72,6 +72,38 @@ def test_owner_edits_the_look_and_sees_it_before_publishing(owner, house):
     assert draft.design.images != published.design.images  # the letter was drawn anew
 
 
+def test_the_preview_shows_the_texts_and_pictures_of_a_language(owner, house):
+    path = f"/console/cards/{house.programme_id}"
+    upload(owner, house, "logo", a_picture())
+    owner.get(path)
+    owner.send(path, **_values(owner.page, "look") | {"language": "en", "languages": "de"})
+    owner.get(path)
+    owner.send(path, **_values(owner.page, "look") | {"balance_label.de": "Punktestand"})
+    owner.get(path)
+    fields = {**owner.hidden(f"{path}/logo"), "picture_language": "de"}
+    owner.client.post(
+        f"{path}/logo",
+        data={**fields, "logo": (io.BytesIO(a_picture((300, 200), "JPEG")), "de.jpg")},
+        base_url="http://127.0.0.1:8080",
+    )
+    owner.get(path)
+    words = _values(owner.page, "look")
+
+    english, german, other = (
+        owner.ask(f"{path}/preview", form=path, **words | {"preview_language": language}).text
+        for language in ("en", "de", "xx")
+    )
+
+    assert "Punktestand" in german
+    assert "Punktestand" not in english
+    assert _pictures(german) != _pictures(english)
+    assert _pictures(other) == _pictures(english)
+
+
+def _pictures(text: str) -> set[str]:
+    return set(re.findall(r'(?:href|src)="(/[^"]*/[0-9a-f]{16,}[^"]*)"', text))
+
+
 def test_preview_works_without_a_script(owner, house):
     path = f"/console/cards/{house.programme_id}"
     owner.get(path)

@@ -33,6 +33,8 @@ from web.services import services
 from web.sessions import signed_in
 
 PREVIEW: Final = "preview"
+PREVIEWED: Final = ("preview_tier", "preview_language")
+"""Whose card the preview shows; no part of the card."""
 
 
 @blueprint.get("/cards")
@@ -74,7 +76,7 @@ def save_card(programme_id: int) -> ResponseReturnValue:
     who = signed_in()
     words = sent_words()
     if request.form.get("do") == PREVIEW:
-        return _look(programme_id, shown(words | {"preview_tier": text("preview_tier")}))
+        return _look(programme_id, shown(words | {name: text(name) for name in PREVIEWED}))
     try:
         save_words(services().loyalty, who.merchant_id, programme_id, words, actor=who.actor())
     except InvalidInput as error:
@@ -175,8 +177,14 @@ def _look(programme_id: int, form: Form) -> str:
 
 
 def _view(programme_id: int, words: dict[str, str]) -> CardView:
-    ctx, tier = services().loyalty, text("preview_tier")
-    return preview(ctx, signed_in().merchant_id, programme_id, words, tier=tier)
+    return preview(
+        services().loyalty,
+        signed_in().merchant_id,
+        programme_id,
+        words,
+        tier=text("preview_tier"),
+        language=text("preview_language"),
+    )
 
 
 def _begun(name: str, starter: str) -> int:

@@ -24,6 +24,7 @@ from loyalty.devices import KnownCard
 from loyalty.kept_tokens import kept_token
 from passes.apple import AppleCard, AppleIdentity, apple_card
 from passes.bundle import PackedFiles, build_bundle, pack_files
+from passes.content import face_digest
 from passes.gate import Gate
 from passes.strings import pass_strings, strings_key
 from signing.apple_certificates import PassCertificate, load_pass_certificate
@@ -176,15 +177,18 @@ def _kept(card: WalletPass, certificate_id: int | None, workshop: _Workshop) -> 
 
 
 def _take_order(ctx: Loyalty, work: UnitOfWork, pass_id: int, workshop: _Workshop) -> _Order:
-    last_modified_s = Stamps(work.scope).hand_out(pass_id)
+    stamps = Stamps(work.scope)
+    handed = stamps.hand_out(pass_id)
     card = work.passes.get(pass_id)
     pass_type = _pass_type(work, card)
     certificate = work.passes.newest_certificate(pass_type.id)
     if certificate is None:
         raise NotFound(_("Apple Wallet is not set up for this shop yet."))
     face = load_face(work, pass_id, keyring=ctx.keyring, public_url=ctx.settings.public_url)
+    last_modified_s = stamps.show(handed, face_digest(face.design, face.content))
     return _Order(
-        card=card,
+        # Another second means that the card took another revision just now.
+        card=card if last_modified_s == handed.last_modified_s else work.passes.get(pass_id),
         pass_type=pass_type,
         certificate=certificate,
         last_modified_s=last_modified_s,

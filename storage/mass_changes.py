@@ -27,11 +27,13 @@ from sqlalchemy import (
 )
 
 from storage import tables
-from storage.deliveries import MASS
+from storage.deliveries import MASS, MassReason
 from storage.records import columns, record_of
 from storage.scope import Scope
 from storage.types import UtcTime
 
+FETCHED_AGAIN: Final = frozenset({MassReason.CERTIFICATE.value, MassReason.RESTORE.value})
+"""Changes of what no face shows: phones fetch in any case."""
 SLICE_MAX: Final = 1000
 LINES_MAX: Final = 20
 
@@ -239,11 +241,12 @@ class MassChanges:
 
     def _raise_cards(self, change: MassChange, first: int, last: int) -> None:
         table = tables.wallet_pass
+        # A card that says the same as before is only fetched again where that is what is wanted.
+        again = {"stamped_face": None} if change.reason in FETCHED_AGAIN else {}
         self._scope.execute(
             update(table)
             .where(_cards(table, change, first, last))
-            # Somebody may have fetched the change before its slice came: stamp in any case.
-            .values(revision=table.c.revision + 1, stamped_face=None)
+            .values(revision=table.c.revision + 1, **again)
         )
 
     def _raise_targets(self, change: MassChange, first: int, last: int) -> None:

@@ -8,7 +8,11 @@ Rules:
 - `last_modified_s` grows with every revision that is stamped or handed out, never otherwise, so
   that equal seconds mean equal cards;
 - a card that was handed out between two stamps is stamped again even when its face went back: a
-  phone may show the state in between.
+  phone may show the state in between;
+- `stamped_face` is what every phone shows that knows the newest revision stamped or handed out;
+  where that cannot be said it is None, and the next change is stamped in any case;
+- a change of many cards counts before its slice reaches a card: one that is handed out in between
+  takes its new revision there and then, and the slice has nothing more to tell that phone.
 """
 
 from __future__ import annotations
@@ -17,11 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from common.clock import to_micros
 from storage import tables
-from storage.deliveries import Channel
+from storage.deliveries import Channel, Deliveries
 from storage.lag_counts import Lag, LagStep, add_lags
 from storage.records import columns, record_of
 from storage.scope import Scope
@@ -56,6 +60,24 @@ class Unstamped:
     def shows(self, digest: bytes) -> bool:
         """Whether no phone can show anything but the face of `digest`."""
         return self.stamped_face == digest and self.fetched_revision <= self.stamped_revision
+
+    @property
+    def is_handed_out(self) -> bool:
+        """Whether some phone has the present revision already."""
+        return self.fetched_revision == self.revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOut:
+    """A card that leaves now, locked; `fresh` when nobody was told or given this revision yet.
+
+    `last_modified_s` is its Last-Modified second.
+    """
+
+    pass_id: int
+    last_modified_s: int
+    fresh: bool
+    face: bytes | None
 
 
 class Stamps:
@@ -128,8 +150,13 @@ class Stamps:
         return [record_of(Unstamped, row) for row in rows]
 
     def stamp(self, card: Unstamped, number: int, *, face: bytes | None) -> None:
-        """Give the card's present revision the number; `face` None when it was not built."""
-        second = self._second(card)
+        """Give the card's present revision the number; `face` None when it was not built.
+
+        Who fetched this revision before may show another face than it has now.
+        """
+        second = self._second(card, face)
+        if card.is_handed_out:
+            face = card.stamped_face if face in {None, card.stamped_face} else None
         values = (card.revision, number, face, second, self._scope.merchant, card.id)
         self._scope.run_sql(_STAMP, values)
 
@@ -154,46 +181,87 @@ class Stamps:
         change between download and registration would fall through.
         """
         number = self.lock(pass_type_id) + 1
-        table = tables.wallet_pass
-        row = self._scope.execute(
-            select(*columns(table, Unstamped))
-            .where(table.c.merchant_id == self._scope.merchant, table.c.id == pass_id)
-            .with_for_update()
-        ).one()
-        card = record_of(Unstamped, row)
+        card = self._locked(pass_id)
         if card.revision > card.stamped_revision:
             self.stamp(card, number, face=None)
         else:
-            self._scope.execute(
-                self._scope.update(table).where(table.c.id == pass_id).values(stamp=number)
-            )
+            self._set(pass_id, stamp=number)
         self.close(pass_type_id, number)
 
-    def hand_out(self, pass_id: int) -> int:
-        """Note that the present revision leaves now; returns its Last-Modified second.
+    def hand_out(self, pass_id: int) -> HandedOut:
+        """Note that the present revision leaves now; `show` must follow once its face is built.
 
         Locks the card, so that what is read after it in this transaction is this revision or newer.
         """
+        card = self._locked(pass_id)
+        fresh = card.revision > max(card.stamped_revision, card.fetched_revision)
+        second = self._next_second(card) if fresh else card.last_modified_s
+        self._count_fetch(card)
+        self._set(
+            pass_id,
+            fetched_revision=card.revision,
+            fetched_at=self._scope.clock.now(),
+            last_modified_s=second,
+        )
+        return HandedOut(
+            pass_id=pass_id, last_modified_s=second, fresh=fresh, face=card.stamped_face
+        )
+
+    def show(self, handed: HandedOut, digest: bytes) -> int:
+        """Note what the card says that was just handed out; returns its Last-Modified second.
+
+        What others were given under the same revision may be another face: a change of many cards
+        whose slice did not come yet. Then this card takes its new revision now.
+        """
+        if handed.face == digest:
+            return handed.last_modified_s
+        if handed.fresh:
+            self._set(handed.pass_id, stamped_face=digest)
+            return handed.last_modified_s
+        if not self._is_moving(handed.pass_id):
+            self._set(handed.pass_id, stamped_face=None)
+            return handed.last_modified_s
+        Deliveries(self._scope).bump_pass(handed.pass_id)
+        card = self._locked(handed.pass_id)
+        second = self._next_second(card)
+        self._set(
+            handed.pass_id,
+            fetched_revision=card.revision,
+            last_modified_s=second,
+            stamped_face=digest,
+        )
+        return second
+
+    def _is_moving(self, pass_id: int) -> bool:
+        """Whether a change of many cards is under way that may be this card's too."""
+        card, change = tables.wallet_pass, tables.mass_change
+        row = self._scope.execute(
+            self._scope.select(card, card.c.id)
+            .join(
+                change,
+                and_(
+                    change.c.merchant_id == card.c.merchant_id,
+                    change.c.programme_id == card.c.programme_id,
+                    change.c.done_at.is_(None),
+                ),
+            )
+            .where(card.c.id == pass_id)
+            .limit(1)
+        )
+        return row.first() is not None
+
+    def _locked(self, pass_id: int) -> Unstamped:
         table = tables.wallet_pass
         row = self._scope.execute(
             select(*columns(table, Unstamped))
             .where(table.c.merchant_id == self._scope.merchant, table.c.id == pass_id)
             .with_for_update()
         ).one()
-        card = record_of(Unstamped, row)
-        fresh = card.revision > max(card.stamped_revision, card.fetched_revision)
-        second = self._next_second(card) if fresh else card.last_modified_s
-        self._count_fetch(card)
-        self._scope.execute(
-            self._scope.update(table)
-            .where(table.c.id == pass_id)
-            .values(
-                fetched_revision=card.revision,
-                fetched_at=self._scope.clock.now(),
-                last_modified_s=second,
-            )
-        )
-        return second
+        return record_of(Unstamped, row)
+
+    def _set(self, pass_id: int, **values: object) -> None:
+        table = tables.wallet_pass
+        self._scope.execute(self._scope.update(table).where(table.c.id == pass_id).values(**values))
 
     def _count_fetch(self, card: Unstamped) -> None:
         """How long the change took that this fetch brings, where a phone waited for one."""
@@ -221,9 +289,10 @@ class Stamps:
         )
         add_lags(self._scope, [lag])
 
-    def _second(self, card: Unstamped) -> int:
-        """The second of a stamp: a revision that was handed out already has its own."""
-        if card.fetched_revision == card.revision:
+    def _second(self, card: Unstamped, face: bytes | None) -> int:
+        """The second of a stamp: what was handed out already, and says the same, has its own."""
+        said = card.fetched_revision > card.stamped_revision and card.stamped_face == face
+        if card.is_handed_out or (said and face is not None):
             return card.last_modified_s
         return self._next_second(card)
 

@@ -26,14 +26,16 @@ from delivery.apple_lane import AppleLane
 from delivery.desk import Desk
 from delivery.outcomes import Answer, Outcome
 from delivery.settings import DeliverySettings, PaceSettings
+from delivery.slices import move_slice
 from loyalty.context import Loyalty
 from loyalty.devices import KnownCard, changed_serials, register, unregister
+from passes.content import face_digest
 from passes.design import Design
 from signing.sandbox_chain import SandboxApple, make_sandbox_apple
 from signing.sealing import seal
 from storage import tables
 from storage.claims import LEASE, Claim, Claims
-from storage.deliveries import Channel
+from storage.deliveries import Channel, MassReason
 from storage.engine import Database, DatabaseSettings
 from storage.faces import load_face
 from storage.stamps import Stamps
@@ -44,6 +46,7 @@ from tests.support.builders import CAFE, START
 
 CARDS = 3
 NAMES = ("Ada", "Ben")
+LOOKS = ("Shop", "Shop & Sons")
 
 
 class Crash(BaseException):
@@ -63,6 +66,7 @@ class Phone:
     token: str
     tag: str | None = None
     shown: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, int] = field(default_factory=dict)
     registered: set[str] = field(default_factory=set)
     must_ask: bool = False
@@ -109,7 +113,9 @@ class Stamping(RuleBasedStateMachine):
         self.recorder = Recorder(self.phones)
         self.desk = Desk(
             settings=DeliverySettings(
-                public_url="http://127.0.0.1:1", pace=PaceSettings(burst_score=1e9)
+                public_url="http://127.0.0.1:1",
+                pace=PaceSettings(burst_score=1e9),
+                slice_cards=2,
             ),
             database=self.ctx.database,
             clock=self.clock,
@@ -123,19 +129,20 @@ class Stamping(RuleBasedStateMachine):
         self._furnish()
 
     def _furnish(self) -> None:
-        def action(work: UnitOfWork) -> list[tuple[int, int, str]]:
+        def action(work: UnitOfWork) -> tuple[int, list[tuple[int, int, str]]]:
             pass_type = builders.a_pass_type(work, identifier=self.topic)
             work.passes.add_certificate(self._certificate(pass_type.id))
             programme = builders.a_programme(work, slug=f"p{new_id()}")
-            version = work.programmes.save_draft(
-                programme.id, Design(programme_name="Club", organization_name="Shop")
-            )
-            work.programmes.publish(programme.id, version)
+            _give_look(work, programme.id, LOOKS[0])
             members = [builders.a_member(work, programme, name=NAMES[0]) for _ in range(CARDS)]
             cards = [work.passes.current_of_member(member.id) for member in members]
-            return [(m.id, c.id, c.serial_number) for m, c in zip(members, cards, strict=True)]
+            found = [(m.id, c.id, c.serial_number) for m, c in zip(members, cards, strict=True)]
+            return programme.id, found
 
-        self.cards = run_work(self.ctx.database, CAFE.id, action, clock=self.clock)
+        self.look = LOOKS[0]
+        self.programme_id, self.cards = run_work(
+            self.ctx.database, CAFE.id, action, clock=self.clock
+        )
         self.names = {serial: NAMES[0] for _member, _card, serial in self.cards}
 
     def _certificate(self, pass_type_id: int) -> AppleCertificate:
@@ -187,6 +194,25 @@ class Stamping(RuleBasedStateMachine):
             work.commit()
             self.names[self.cards[card][2]] = name
         stack.close()
+
+    # A publication and its slices would wait for the writers, which are this very thread.
+    @precondition(lambda self: not self.writers)
+    @rule(look=st.sampled_from(LOOKS))
+    def publish(self, look: str) -> None:
+        """Every card looks different from now on; the worker is told of it by and by."""
+
+        def action(work: UnitOfWork) -> None:
+            _give_look(work, self.programme_id, look)
+            work.deliveries.bump_programme(self.programme_id, reason=MassReason.DESIGN)
+
+        run_work(self.ctx.database, CAFE.id, action, clock=self.clock)
+        self.look = look
+
+    @precondition(lambda self: not self.writers)
+    @rule()
+    def slice(self) -> None:
+        """The next cards of a publication."""
+        move_slice(self.desk)
 
     # --- workers ---------------------------------------------------------------------------------
 
@@ -250,17 +276,24 @@ class Stamping(RuleBasedStateMachine):
         if self.known(card).unchanged_since(phone.seconds.get(serial)):
             return
 
-        def action(work: UnitOfWork) -> tuple[int, str]:
-            second = Stamps(work.scope).hand_out(self.cards[card][1])
+        def action(work: UnitOfWork) -> tuple[int, str, str]:
+            stamps = Stamps(work.scope)
+            handed = stamps.hand_out(self.cards[card][1])
+            # As the worker draws it: another address would be another face.
             face = load_face(
-                work, self.cards[card][1], keyring=self.ctx.keyring, public_url="http://x"
+                work,
+                self.cards[card][1],
+                keyring=self.ctx.keyring,
+                public_url=self.desk.settings.public_url,
             )
-            return second, face.content.member_name
+            second = stamps.show(handed, face_digest(face.design, face.content))
+            return second, face.content.member_name, face.design.organization_name
 
-        second, name = run_work(self.ctx.database, CAFE.id, action, clock=self.clock)
+        second, name, look = run_work(self.ctx.database, CAFE.id, action, clock=self.clock)
         if second == phone.seconds.get(serial):
-            assert name == phone.shown[serial], "equal seconds must mean equal cards"
-        phone.seconds[serial], phone.shown[serial] = second, name
+            before = phone.shown[serial], phone.looks[serial]
+            assert (name, look) == before, "equal seconds must mean equal cards"
+        phone.seconds[serial], phone.shown[serial], phone.looks[serial] = second, name, look
 
     @rule(card=st.integers(0, CARDS - 1), phone=st.integers(0, 1))
     def download(self, card: int, phone: int) -> None:
@@ -329,6 +362,7 @@ class Stamping(RuleBasedStateMachine):
             self.deliver(claims)
         for _round in range(12):
             self.clock.advance(seconds=LEASE.total_seconds() + 1)
+            move_slice(self.desk)
             self.deliver(self.claim())
             for phone in self.phones.values():
                 if phone.must_ask:
@@ -336,7 +370,13 @@ class Stamping(RuleBasedStateMachine):
         for phone in self.phones.values():
             for serial in phone.registered:
                 assert phone.shown[serial] == self.names[serial], "a phone stayed behind"
+                assert phone.looks[serial] == self.look, "a phone shows an old design"
         assert self.claim() == []
+
+
+def _give_look(work: UnitOfWork, programme_id: int, look: str) -> None:
+    design = Design(programme_name="Club", organization_name=look)
+    work.programmes.publish(programme_id, work.programmes.save_draft(programme_id, design))
 
 
 @pytest.fixture
@@ -408,6 +448,68 @@ def test_a_change_that_no_phone_would_show_wakes_none(shop: Stamping) -> None:
 
     assert shop.recorder.sent == pushes
     assert shop.claim() == []
+    shop.teardown()
+
+
+def test_a_phone_that_fetched_a_publication_before_its_slice_is_told_nothing_new(
+    shop: Stamping,
+) -> None:
+    put_on(shop, 0, 0)
+    put_on(shop, 1, 0)
+    shop.all_flows()
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+    serial = shop.cards[0][2]
+    shop.publish(LOOKS[1])
+    early, late = shop.phone(0), shop.phone(1)
+    early.seconds[serial] = 0  # a pull to refresh that asks for the whole card
+    shop.download(0, 0)
+    second = early.seconds[serial]
+    assert early.looks[serial] == LOOKS[1]
+    assert late.looks[serial] == LOOKS[0]
+
+    shop.slice()
+    shop.slice()
+    shop.all_flows()
+    shop.all_flows()
+
+    assert late.looks[serial] == LOOKS[1]
+    assert (early.seconds[serial], late.seconds[serial]) == (second, second)
+    shop.teardown()
+
+
+def test_a_publication_that_is_taken_back_before_its_slice_reaches_who_saw_it(
+    shop: Stamping,
+) -> None:
+    put_on(shop, 0, 0)
+    shop.all_flows()
+    write_now(shop, 0, "Ben")
+    shop.all_flows()
+    serial = shop.cards[0][2]
+    shop.publish(LOOKS[1])
+    shop.phone(0).seconds[serial] = 0
+    shop.download(0, 0)
+    shop.publish(LOOKS[0])
+
+    shop.slice()
+    shop.slice()
+    shop.all_flows()
+
+    assert shop.phone(0).looks[serial] == LOOKS[0]
+    shop.teardown()
+
+
+def test_a_publication_that_changes_nothing_on_a_card_wakes_no_phone(shop: Stamping) -> None:
+    put_on(shop, 0, 0)
+    shop.all_flows()
+    pushes = shop.recorder.sent
+
+    shop.publish(LOOKS[0])
+    shop.slice()
+    shop.slice()
+    shop.all_flows()
+
+    assert shop.recorder.sent == pushes
     shop.teardown()
 
 

@@ -32,6 +32,8 @@ NAMES = (
     "google",
     "delivery",
     "pushes",
+    "push_peers",
+    "pgbench",
 )
 # Minutes each: only when asked for.
 LONG = ("redesign", "memory")

@@ -72,14 +72,14 @@ def main() -> None:
 
 
 def measure(database: Database, engine: str, options: argparse.Namespace) -> dict[str, Any]:
-    shop = _fill(database)
-    ctx = _context(database)
-    one_by_use_case = _by_use_case(ctx, shop)
-    one_by_hand = _by_hand(database, shop)
+    shop = fill(database)
+    ctx = context(database)
+    one_by_use_case = by_use_case(ctx, shop)
+    one_by_hand = by_hand(database, shop)
     for warm_up in (one_by_use_case, one_by_hand):
-        _rate(warm_up, options.seconds / 2)
+        rate(warm_up, options.seconds / 2)
     rounds = [
-        (_rate(one_by_use_case, options.seconds), _rate(one_by_hand, options.seconds))
+        (rate(one_by_use_case, options.seconds), rate(one_by_hand, options.seconds))
         for _ in range(options.rounds)
     ]
     ratio = statistics.median(ours / hand for ours, hand in rounds)
@@ -100,7 +100,7 @@ def measure(database: Database, engine: str, options: argparse.Namespace) -> dic
     }
 
 
-def _by_use_case(ctx: Loyalty, shop: Shop) -> Callable[[], None]:
+def by_use_case(ctx: Loyalty, shop: Shop) -> Callable[[], None]:
     members = itertools.cycle(shop.members)
     keys = itertools.count()
     salt = new_id()
@@ -118,7 +118,7 @@ def _by_use_case(ctx: Loyalty, shop: Shop) -> Callable[[], None]:
     return one
 
 
-def _by_hand(database: Database, shop: Shop) -> Callable[[], None]:
+def by_hand(database: Database, shop: Shop) -> Callable[[], None]:
     if database.is_sqlite:
         path = make_url(database.url).database
         raw = sqlite_module().connect(path, isolation_level=None, check_same_thread=False)
@@ -180,7 +180,7 @@ def _hand_statements(
     return one
 
 
-def _rate(one: Callable[[], None], seconds: float) -> float:
+def rate(one: Callable[[], None], seconds: float) -> float:
     start = time.perf_counter()
     done = 0
     while (spent := time.perf_counter() - start) < seconds:
@@ -206,7 +206,7 @@ def _latencies(one: Callable[[], None], threads: int, seconds: float) -> list[fl
     return found
 
 
-def _fill(database: Database) -> Shop:
+def fill(database: Database) -> Shop:
     upgrade(database)
     with open_work(database, None, clock=CLOCK) as work:
         work.merchants.add(CAFE)
@@ -219,7 +219,7 @@ def _fill(database: Database) -> Shop:
     return shop
 
 
-def _context(database: Database) -> Loyalty:
+def context(database: Database) -> Loyalty:
     settings = LoyaltySettings(public_url="http://127.0.0.1:1", google_save_url="")
     return Loyalty(database=database, clock=CLOCK, keyring=new_keyring(), settings=settings)
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.engine import make_url
 
-from bench.earn import BUMP_PASS, CLOCK, LIMITS, RAISE_WANTED, WHO, _rate, open_database
+from bench.earn import BUMP_PASS, CLOCK, LIMITS, RAISE_WANTED, WHO, rate, open_database
 from bench.filling import fill
 from bench.row import Row
 from common.actor import SYSTEM
@@ -92,8 +92,8 @@ def _measure(database: Database, shop: Shop, number: int) -> dict[str, float]:
     ctx = Loyalty(database=database, clock=CLOCK, keyring=new_keyring(), settings=settings)
     ours, hand = _by_use_case(ctx, shop), _by_hand(database, shop)
     for warm_up in (ours, hand):
-        _rate(warm_up, SECONDS / 2)
-    rounds = [(_rate(ours, SECONDS), _rate(hand, SECONDS)) for _round in range(ROUNDS)]
+        rate(warm_up, SECONDS / 2)
+    rounds = [(rate(ours, SECONDS), rate(hand, SECONDS)) for _round in range(ROUNDS)]
     return {
         "ratio": statistics.median(one / other for one, other in rounds),
         "per_s": statistics.median(one for one, _other in rounds),

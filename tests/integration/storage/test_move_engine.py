@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,23 @@ from sqlalchemy import text
 
 from common.errors import ConfigurationError, Conflict, Unavailable
 from common.ids import new_id
+from delivery.desk import Desk
+from delivery.messages import step_messages
+from delivery.settings import DeliverySettings
+from delivery.slices import move_slice
 from loyalty.context import Loyalty
 from storage import migrate
 from storage.engine import Database, DatabaseSettings
+from storage.mails import Mail, open_mail, write_mail
+from storage.message_steps import MessageSteps
+from storage.messages import Message, MessageState
 from storage.move_engine import address, move_engine, take_back
+from storage.outbox import OutboxChannel, OutboxKind
+from storage.outbox_claims import OutboxClaims
+from storage.segments import Segment, SegmentKind
 from storage.table_rows import alike, plain_rows
 from storage.tables import metadata
-from storage.unit_of_work import open_work
+from storage.unit_of_work import open_work, run_work
 from storage.verify import verify
 from tests.support.builders import Merchants, a_context, a_merchant
 from tests.support.database import PostgresqlTemplates, SqliteTemplates
@@ -99,6 +110,65 @@ def test_the_shop_goes_on_at_the_new_place(
     buy(there(ctx, other_engine), shop, shop.member_ids[0], amount_minor=999)
 
     assert verify(other_engine) == []
+
+
+def test_what_waits_to_be_said_is_said_from_the_new_place(
+    ctx: Loyalty, merchants: Merchants, other_engine: Database
+) -> None:
+    shop = a_busy_shop(ctx, merchants.cafe.id)
+    now = ctx.clock.now()
+    message_id = new_id()
+    waiting = Message(
+        id=message_id,
+        programme_id=shop.programme_id,
+        state=MessageState.WAITS,
+        segment=Segment(kind=SegmentKind.ALL).to_document(),
+        texts={"en": "Double points today"},
+        loud=True,
+        send_at=now,
+        ends_at=now + timedelta(days=7),
+        cursor_id=0,
+        cards=0,
+        person_id=None,
+        started_at=None,
+        ended_at=None,
+        created_at=now,
+    )
+    run_work(ctx.database, shop.merchant_id, lambda w: w.messages.add(waiting), clock=ctx.clock)
+    run_work(ctx.database, None, lambda w: MessageSteps(w.scope).step(), clock=ctx.clock)
+    mail = Mail(to="o@example.com", language="en", time_zone="Europe/Berlin", facts={"a": "b"})
+    row_id = run_work(
+        ctx.database,
+        shop.merchant_id,
+        lambda work: write_mail(
+            work, mail, OutboxKind.WELCOME, keyring=ctx.keyring, life=timedelta(days=3)
+        ),
+        clock=ctx.clock,
+    )
+
+    move_engine(ctx.database, other_engine, clock=ctx.clock, tell=silent)
+
+    desk = Desk(
+        settings=DeliverySettings(public_url="http://127.0.0.1:1"),
+        database=other_engine,
+        clock=ctx.clock,
+        keyring=ctx.keyring,
+    )
+    (claim,) = run_work(
+        other_engine,
+        None,
+        lambda work: OutboxClaims(work.scope).claim([OutboxChannel.MAIL], lease="l", limit=5),
+        clock=ctx.clock,
+    )
+    assert claim.id == row_id
+    assert open_mail(ctx.keyring, claim.payload_sealed or b"", merchant_id=shop.merchant_id) == mail
+    while step_messages(desk) or move_slice(desk):
+        pass
+    with open_work(other_engine, shop.merchant_id, clock=ctx.clock, writing=False) as work:
+        message = work.messages.find(message_id)
+    assert message is not None
+    assert message.state in {MessageState.SENDS, MessageState.SENT}
+    assert message.cards == len(shop.member_ids)
 
 
 def test_the_old_place_refuses_every_write_and_every_start(

@@ -20,7 +20,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.engine import make_url
 
-from bench.earn import BUMP_PASS, CLOCK, LIMITS, RAISE_WANTED, WHO, rate, open_database
+from bench.earn import BUMP_PASS, CLOCK, LIMITS, RAISE_WANTED, WHO, open_database, rate
 from bench.filling import fill
 from bench.row import Row
 from common.actor import SYSTEM

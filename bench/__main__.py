@@ -28,6 +28,7 @@ NAMES = (
     "rules",
     "earning",
     "growing",
+    "people",
     "expiring",
     "google",
     "delivery",

@@ -7,13 +7,17 @@ Rule: whoever writes a member's name writes its words in the same transaction.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from storage.scope import Scope
-from storage.tables import member_word
+from storage.tables import member, member_word
 
 WORDS_MAX: Final = 8
 LETTERS_MAX: Final = 40
+FEW: Final = 400
+"""Members with a word; more than these are walked instead of named."""
+
 _WORD: Final = re.compile(r"[^\W_]+")
 # No word of UTF-8 begins with this byte, so it stands behind every longer word.
 _END: Final = b"\xff"
@@ -42,3 +46,27 @@ def put_words(scope: Scope, member_id: int, folded: str) -> None:
     ]
     if rows:
         scope.execute(table.insert(), rows)
+
+
+def having_words(scope: Scope, words: Sequence[bytes]) -> list[Any]:
+    """Conditions that a member's name has these beginnings of words.
+
+    A rare word names its few members, and the name itself is looked at for the others. Where all
+    are common the list is walked in its own order, which fills a page soon.
+    """
+    few = [found for word in words if (found := _few_with(scope, word)) is not None]
+    conditions = [member.c.id.in_(min(few, key=len))] if few else []
+    named = member.c.name_folded
+    return conditions + [named.contains(word.decode(), autoescape=True) for word in words]
+
+
+def _few_with(scope: Scope, start: bytes) -> list[int] | None:
+    """The members with a word that starts so, None when they are many."""
+    first, end = range_of(start)
+    query = (
+        scope.select(member_word, member_word.c.member_id)
+        .where(member_word.c.word >= first, member_word.c.word < end)
+        .limit(FEW + 1)
+    )
+    found = [int(row.member_id) for row in scope.execute(query)]
+    return None if len(found) > FEW else found

@@ -22,9 +22,9 @@ from sqlalchemy import func, or_, select
 from common.errors import Conflict, NotFound
 from common.i18n import gettext as _
 from common.ids import new_id
-from storage.member_words import put_words, range_of, words_of
+from storage.member_words import having_words, put_words, words_of
 from storage.scope import Scope
-from storage.tables import consent, erasure, member, member_word, operation, programme
+from storage.tables import consent, erasure, member, operation, programme
 
 SEARCH_MAX: Final = 20
 RECENT_MAX: Final = 200
@@ -338,19 +338,6 @@ class Members:
         statement = self._scope.select(member, *_COLUMNS).where(*conditions)
         rows = self._scope.execute(statement.order_by(*order).limit(limit)).mappings()
         return [Member(**row) for row in rows]
-
-
-def having_words(scope: Scope, words: Sequence[bytes]) -> list[Any]:
-    """Conditions that a member's name has a word that starts with each of `words`."""
-    table = member_word
-    conditions = []
-    for start in words:
-        first, end = range_of(start)
-        having = select(table.c.member_id).where(
-            table.c.merchant_id == scope.merchant, table.c.word >= first, table.c.word < end
-        )
-        conditions.append(member.c.id.in_(having))
-    return conditions
 
 
 _COLUMNS: Final = tuple(member.c[name] for name in Member.__slots__)

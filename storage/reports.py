@@ -14,8 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, case, false, func, or_, select
 
 from common.clock import to_micros
-from storage.member_words import words_of
-from storage.members import having_words
+from storage.member_words import having_words, words_of
 from storage.records import record_of
 from storage.scope import Scope
 from storage.signs_of_life import WEB

@@ -36,6 +36,7 @@ from signing.sealing import blind_index
 from storage.archive import LEFT_OUT, write_archive
 from storage.join_rules import JoinRules, Question, Who
 from storage.member_rows import ABOUT_NOBODY, NOT_EXPORTED, tables_of_members
+from storage.migrate import see_everyone
 from storage.outbox import OutboxKind
 from storage.tables import metadata
 from storage.unit_of_work import open_work, run_work
@@ -135,6 +136,7 @@ def buys(house: House, member_id: int, key: str) -> int:
 def everything(house: House) -> Iterator[tuple[str, str]]:
     """Every value of every column of every table, and where it lies."""
     with house.ctx.database.connection(writing=False) as connection:
+        see_everyone(connection)
         for table in metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 for column, value in zip(table.c, row, strict=True):
@@ -198,6 +200,7 @@ def test_the_export_holds_every_row_that_is_about_the_member(house: House) -> No
     assert len(tables["wallet_pass"]) == 2
     assert document["left_out"] == NOT_EXPORTED
     with house.ctx.database.connection(writing=False) as connection:
+        see_everyone(connection)
         for table in tables_of_members():
             if table.name in NOT_EXPORTED or "member_id" not in table.c:
                 continue
@@ -241,6 +244,7 @@ def is_anywhere(house: House, word: str) -> bool:
 def house_sums(house: House) -> Iterator[tuple[str, int]]:
     """What the books come to, account by account, and how many rows they have."""
     with house.ctx.database.connection(writing=False) as connection:
+        see_everyone(connection)
         for name in ("operation", "transfer", "allocation", "lot", "sale"):
             yield name, len(connection.execute(select(metadata.tables[name])).all())
         account = metadata.tables["account"]

@@ -144,7 +144,7 @@ def _multiplier(facts: Facts) -> tuple[TermField, ...]:
 def _bonus(facts: Facts) -> tuple[TermField, ...]:
     return (
         *grant_fields(facts),
-        *floor_fields(facts, label=_("The purchase must be at least")),
+        *floor_fields(facts, label=_("To get it, the purchase must be at least")),
         TermField(name="once", path=("once",), how=How.FLAG, label=_("Only once for each member")),
         *when_fields(facts),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from babel.numbers import format_currency, get_currency_precision, list_currencies
@@ -79,5 +80,10 @@ def format_plain(minor: int, currency: str) -> str:
 
 def format_money(minor: int, currency: str, *, language: str = "en") -> str:
     """`1240` EUR as `€12.40` or `12,40 €`, as the reader's language writes it."""
-    locale = language.replace("-", "_")
+    return _written(minor, currency, language.replace("-", "_"))
+
+
+@lru_cache(maxsize=4096)
+def _written(minor: int, currency: str, locale: str) -> str:
+    # A till tells the same few prices all day; Babel reads its patterns anew for each.
     return str(format_currency(to_decimal(minor, currency), currency, locale=locale))

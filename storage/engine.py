@@ -338,7 +338,12 @@ def _prepare_postgresql(connection: Connection, kind: _Kind) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
+    how = connection.info.get("begin", "BEGIN")
+    driver: Any = connection.connection.dbapi_connection
+    if how == "BEGIN" and driver is not None:
+        driver.execute(how)  # reads begin most often, and this waits for nothing
+    else:
+        connection.exec_driver_sql(how)
 
 
 def _refuse_lost_transaction(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ def create_app(loyalty: Loyalty, settings: WebSettings) -> Flask:
         loyalty: the use cases' context.
         settings: this room's settings.
     """
-    app = Flask("regulars", template_folder=str(TEMPLATES), static_folder=str(STATIC))
+    app = _Application("regulars", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     app.extensions[EXTENSION] = WebServices(loyalty=loyalty, settings=settings)
     app.session_interface = FormSessions()
     _configure(app, settings)
@@ -72,6 +73,13 @@ def create_app(loyalty: Loyalty, settings: WebSettings) -> Flask:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     return app
+
+
+class _Application(Flask):
+    """Flask without its question, some ten times a request, whether a function is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func  # nothing here is
 
 
 def cookie_name(name: str, settings: WebSettings) -> str:

@@ -12,6 +12,7 @@ from loyalty.member_profile import read_profile
 from storage.unit_of_work import open_work
 from tests.support.console import an_owner
 from tests.support.house import Browser, House, a_house, an_app
+from tests.support.rules import SPEND, terms_of
 
 
 @pytest.fixture
@@ -121,3 +122,13 @@ def test_a_door_that_cannot_be_is_refused_field_by_field(owner: Browser, house: 
     owner.send(f"{path}/state", state="announced")
     assert owner.status == 422
     assert door_page(house.ctx, house.merchant_id, house.programme_id).door.state == "live"
+
+
+def test_where_dates_are_set_the_law_is_named(ctx: Loyalty, clock: ManualClock) -> None:
+    house = a_house(ctx, clock, terms=terms_of(SPEND))  # type: ignore[arg-type]
+    owner = an_owner(an_app(ctx), ctx, house.merchant_id)
+
+    owner.get(f"/console/cards/{house.programme_id}/rules/units/add/points")
+
+    assert "What the law says about dates" in owner.page
+    assert "eur-lex.europa.eu" in owner.page

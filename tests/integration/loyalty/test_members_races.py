@@ -11,12 +11,18 @@ import pytest
 from common.actor import SYSTEM, Actor, ActorKind
 from common.clock import ManualClock
 from common.errors import Conflict, NotFound, TooMany, WalletError
+from loyalty.admission import PilotFull
 from loyalty.context import Loyalty
+from loyalty.doors import set_join_rules, set_state
 from loyalty.enrol import Enrolment
+from loyalty.join_links import invite
 from loyalty.lost_card import replace_lost_card
+from loyalty.merge_members import CannotMerge, merge_members
 from loyalty.new_phone import make_new_phone_link, spend_new_phone_link
 from loyalty.staff_session import WrongPin, enter_pin
+from storage.join_rules import JoinRules, Who
 from storage.unit_of_work import open_work
+from storage.verify import verify
 from tests.support.house import House, a_house
 
 AT_ONCE = 6
@@ -115,3 +121,45 @@ def test_a_contact_of_one_shop_says_nothing_to_another(
         with pytest.raises(NotFound):
             work.members.get(first.member_id)
     assert ours.email_index != theirs.email_index
+
+
+def test_the_last_place_of_a_pilot_goes_to_one(house: House) -> None:
+    set_join_rules(
+        house.ctx, house.merchant_id, house.programme_id, JoinRules(pilot_max=2), actor=SYSTEM
+    )
+    set_state(house.ctx, house.merchant_id, house.programme_id, "pilot", actor=SYSTEM)
+    house.enrol(name="First", source="join")
+
+    results = together(lambda number: house.enrol(name=f"Ada {number}", source="join"))
+
+    assert sum(isinstance(one, Enrolment) for one in results) == 1
+    assert sum(isinstance(one, PilotFull) for one in results) == AT_ONCE - 1
+
+
+def test_an_invitation_for_one_lets_one_in(house: House) -> None:
+    rules = JoinRules(who=Who.INVITED)
+    set_join_rules(house.ctx, house.merchant_id, house.programme_id, rules, actor=SYSTEM)
+    (once,) = invite(house.ctx, house.merchant_id, house.programme_id, label="", actor=SYSTEM)
+
+    results = together(
+        lambda number: house.enrol(name=f"Ada {number}", source="join", invitation=once.code)
+    )
+
+    assert sum(isinstance(one, Enrolment) for one in results) == 1
+
+
+def test_two_owners_merge_the_same_cards_once(house: House) -> None:
+    kept, merged = (house.enrol(name="Ada").member_id for _each in range(2))
+
+    results = together(
+        lambda number: merge_members(
+            house.ctx,
+            house.merchant_id,
+            *((kept, merged) if number % 2 else (merged, kept)),
+            actor=SYSTEM,
+        )
+    )
+
+    assert sum(isinstance(one, int) for one in results) == 1
+    assert sum(isinstance(one, CannotMerge) for one in results) == AT_ONCE - 1
+    assert verify(house.ctx.database) == []

@@ -33,17 +33,9 @@ from passes.google_options import (
 from passes.picture_names import ImageName, ImageRef, Upload
 from passes.tier_look import TierLook, look_from_document, look_to_document, tier_complaints
 
-__all__ = [
-    "Design",
-    "ImageName",
-    "ImageRef",
-    "StampShape",
-    "Texts",
-    "Upload",
-    "check_design",
-    "from_document",
-    "to_document",
-]
+# The names of pictures are a design's, wherever they are written down.
+__all__ = ["Design", "ImageName", "ImageRef", "StampShape", "Texts", "Upload", "check_design"]
+__all__ += ["from_document", "to_document"]
 
 NAME_MAX: Final = 40
 LABEL_MAX: Final = 15  # Google cuts class labels here; loyaltyPoints.label at 9 is cut by us

@@ -44,9 +44,11 @@ class RecordingGoogle:
         object_document: Mapping[str, Any],
         object_patch: Mapping[str, Any] | None = None,
         timeout_s: float,
+        kind: str,
     ) -> None:
         if self.away:
             raise DeliveryError("Google does not answer just now. Please try again.")
+        assert kind == "loyalty"
         self.objects.append(object_document)
 
 

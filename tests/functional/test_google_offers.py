@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from common.actor import SYSTEM
 from common.ids import new_id
 from ledger.offers import RewardKind
@@ -198,6 +200,26 @@ def test_a_coupon_that_google_does_not_answer_for_is_sent_again(world: World) ->
 
     world.wait_until(lambda: copy_of(world, card, coupon_id), timeout_s=40)
     world.settled()
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "half"])
+def test_an_answer_that_is_lost_after_the_work_was_done_doubles_nothing(
+    world: World, kind: str
+) -> None:
+    rule_card(world)
+    card = world.join()
+    save(world, card)
+    world.start_worker()
+    world.settled()
+    after = world.sandbox.last_event()
+    world.sandbox.faults(google={"kind": kind, "path": "offerObject", "count": 1})
+
+    coupon_id = add(world)
+    world.wait_until(lambda: linked(world, card), timeout_s=40)
+    world.settled()
+
+    assert copy_of(world, card, coupon_id)["state"] == "ACTIVE"
+    assert len(events(world, after, "google.inserted.offerObject")) == 1
 
 
 def test_a_forgotten_member_leaves_no_coupon(world: World) -> None:

@@ -1,7 +1,7 @@
 """Activities as the owner makes them: what a member can do for units beside buying, and how often.
 
 Opening a mail is none: mail programs open every mail by themselves, so it would be counted for
-people who never looked (docs/explanation/activities.md).
+people who never looked (docs/how-to/activities.md).
 
 Rules: every activity has a cap per member; what strangers' eyes may see on the shop's site is
 approved first.

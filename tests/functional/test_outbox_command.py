@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from storage import tables
 from storage.mails import Mail, write_mail
 from storage.outbox import OutboxKind
 from storage.unit_of_work import run_work
+from tests.support.database import PostgresqlTemplates
 from tests.support.mailbox import Mailbox
 
 Run = Callable[..., Any]
@@ -32,15 +33,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("outbox") / "data"
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def place(
+    request: pytest.FixtureRequest, data: Path, postgresql_templates: PostgresqlTemplates
+) -> Iterator[dict[str, str]]:
+    """The variables that name the data folder and its database."""
+    folder = data / str(request.param)
+    if request.param == "sqlite":
+        yield {"REGULARS_DATA": str(folder)}
+        return
+    url = postgresql_templates.empty()
+    yield {"REGULARS_DATA": str(folder), "REGULARS_DATABASE_URL": url}
+    postgresql_templates.drop(url)
+
+
 @pytest.fixture(scope="module")
-def run(data: Path) -> Run:
+def run(place: dict[str, str]) -> Run:
     """`regulars ... --json` on one data folder: exit code and answer."""
 
     def call(*arguments: str, **environ: str) -> tuple[int, dict[str, Any]]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")}
         done = subprocess.run(
             [sys.executable, "-m", "regulars", *arguments, "--json"],
-            env={**kept, "REGULARS_DATA": str(data), **environ},
+            env={**kept, **place, **environ},
             capture_output=True,
             text=True,
             timeout=60,
@@ -54,9 +69,9 @@ def run(data: Path) -> Run:
     return call
 
 
-def a_dead_row(data: Path) -> int:
+def a_dead_row(place: dict[str, str]) -> int:
     """A mail to Ada that was refused for good."""
-    installation = open_installation(read_settings(data, environ={}))
+    installation = open_installation(read_settings(Path(place["REGULARS_DATA"]), environ=place))
     merchant = list_merchants(installation.loyalty)[0]
 
     def action(work: Any) -> int:
@@ -77,8 +92,8 @@ def a_dead_row(data: Path) -> int:
     return row
 
 
-def test_the_list_tells_why_and_never_to_whom(run: Run, data: Path) -> None:
-    row = a_dead_row(data)
+def test_the_list_tells_why_and_never_to_whom(run: Run, place: dict[str, str]) -> None:
+    row = a_dead_row(place)
 
     code, answer = run("outbox", "list", "--state", "dead")
 
@@ -88,8 +103,8 @@ def test_the_list_tells_why_and_never_to_whom(run: Run, data: Path) -> None:
     assert "ada" not in json.dumps(answer)
 
 
-def test_a_replay_opens_what_was_dead(run: Run, data: Path) -> None:
-    row = a_dead_row(data)
+def test_a_replay_opens_what_was_dead(run: Run, place: dict[str, str]) -> None:
+    row = a_dead_row(place)
 
     assert run("outbox", "replay", str(row)) == (0, {"rows": 1})
     code, answer = run("outbox", "replay", str(row))

@@ -16,9 +16,7 @@ import click
 
 from common.clock import SystemClock
 from common.errors import Conflict
-from delivery.worker import run_worker
 from regulars.commands.frame import Desk, framed
-from regulars.demo import demo_facts, has_demo
 from regulars.installation import (
     DEFAULT_PORT,
     SANDBOX_SENDER,
@@ -29,11 +27,9 @@ from regulars.installation import (
     write_sandbox_addresses,
 )
 from regulars.locks import alone
-from regulars.nights import start_nights
 from regulars.sandbox_process import SandboxProcess, start_sandbox
 from regulars.settings import PREFIX, Settings
 from regulars.supervisor import Part, Supervisor, end_with_parent, only_one
-from regulars.web_process import serve_web
 from storage.wakeups import take_leave
 
 SANDBOX_PORT: Final = 8471
@@ -144,6 +140,8 @@ def _as_variables(settings: Settings, told: Mapping[str, str]) -> dict[str, str]
 
 
 def _tell(desk: Desk, *, address: str, phones: SandboxProcess | None) -> None:
+    from regulars.demo import demo_facts, has_demo
+
     facts: dict[str, object] = {"address": address}
     lines = ["", f"  Regulars is at        {address}/console"]
     if phones:
@@ -194,6 +192,10 @@ def _refuse_taken_port(host: str, port: int) -> None:
 @framed
 def worker(desk: Desk, *, with_parent: bool) -> None:
     """Run one more worker: it brings every change to the phones. For PostgreSQL, start many."""
+    # Each process imports its own rooms alone: the other's are megabytes it never uses.
+    from delivery.worker import run_worker
+    from regulars.nights import start_nights
+
     # Beside `serve --sandbox` this one must speak to the sandbox too, never to Apple or Google.
     installation = desk.open()
     stop = threading.Event()
@@ -226,6 +228,8 @@ def _stop_on_signals(stop: threading.Event) -> None:
 @framed
 def web(desk: Desk, *, host: str, port: int, insecure_lan: bool) -> None:
     """Serve the pages; started by `serve`."""
+    from regulars.web_process import serve_web
+
     serve_web(open_installation(desk.settings), host=host, port=port, insecure_lan=insecure_lan)
 
 

@@ -568,3 +568,31 @@ def test_what_was_over_ends_before_a_refund_takes_anything() -> None:
 
     assert [(lapse.unit, lapse.units) for lapse in plan.lapsed] == [("points", 10)]
     assert took(plan) == (5, 0, 0, 5)
+
+
+def test_a_promise_the_rest_of_the_sale_still_earns_stays() -> None:
+    grant = {"kind": "add_next", "unit": "points", "amount": 5}
+    card = book(SPEND, {"kind": "bonus", "code": "more", "floor": {"minor": 500}, "grant": grant})
+    card.buys(sale(1000), NOON)
+
+    kept = card.gives_back(0, money(500), NOON)
+    gone = card.gives_back(0, money(1), NOON)
+
+    assert kept.promises_void == ()
+    assert gone.promises_void == ("more",)
+
+
+def test_a_tier_by_units_loses_its_own_unit_alone() -> None:
+    tiers = {
+        "basis": "units",
+        "unit": "stamps",
+        "levels": [{"code": "silver", "name": "Silver", "threshold": 1}],
+    }
+    units = [{"code": "points", "kind": "points"}, {"code": "stamps", "kind": "stamps"}]
+    stamp = {"kind": "visit", "code": "stamp", "unit": "stamps"}
+    card = book(SPEND, stamp, units=units, tiers=tiers)
+    card.buys(sale(5000), NOON)
+
+    plan = card.gives_back(0, money(5000), NOON)
+
+    assert plan.tier_change == -1

@@ -144,3 +144,63 @@ def test_what_comes_back_to_an_idle_card_can_still_be_used() -> None:
 
     assert card.lets_expire(later + timedelta(days=9)) == 0
     assert card.lets_expire(later + timedelta(days=11)) == 4
+
+
+def test_only_what_was_spent_comes_back_and_pays_what_the_sale_had_given() -> None:
+    units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": 3}}]
+    card = book(units=units, spent_reward="restore", restore_days=10)
+    card.buys(sale(9000), NOON)
+    here = SpentOn(
+        operation_id=7, unit="points", units=4, allocations=card.spends("points", 4, NOON)
+    )
+    later = NOON + timedelta(days=3)
+    card.buys(sale(6000, at=later), later)
+    card.spends("points", 5, later)  # the last day of the five that were left
+    card.spends("points", 6, later)
+    end = NOON + timedelta(days=5)
+
+    plan = card.gives_back(1, money(6000), end, spent=(here,))
+
+    # The sale's six are spent: four come out of the reward that came back, two are owed.
+    assert took(plan) == (6, 4, 2, 0)
+
+
+def test_a_part_of_the_sale_brings_no_reward_back() -> None:
+    _card, plan = restored("restore", minor=1999)
+
+    assert plan.restores == ()
+    assert not plan.whole
+
+
+def test_a_lot_that_lives_long_enough_keeps_its_day() -> None:
+    for days, extended in ((30, 0), (10, 0), (9, 1)):
+        units = [{"code": "points", "kind": "points", "expiry": {"kind": "days", "days": days}}]
+        card = book(units=units, spent_reward="restore", restore_days=10)
+        card.buys(sale(4000), NOON)
+        allocations = card.spends("points", 4, NOON)
+        card.buys(sale(1000), NOON)
+        spent = SpentOn(operation_id=7, unit="points", units=4, allocations=allocations)
+
+        plan = card.gives_back(1, money(1000), NOON, spent=(spent,))
+
+        assert len(plan.restores[0].extended) == extended
+
+
+def test_rewards_that_come_back_alone_are_told_one_by_one() -> None:
+    card = book(spent_reward="restore")
+    card.buys(sale(9000), NOON)
+    rewards = tuple(
+        SpentOn(
+            operation_id=number,
+            unit="points",
+            units=number,
+            allocations=card.spends("points", number, NOON),
+        )
+        for number in (2, 3)
+    )
+    card.buys(sale(1), NOON)
+
+    plan = card.gives_back(1, money(1), NOON, spent=rewards)
+
+    assert [take.units for take in plan.takes] == [0]
+    assert [one["units"] for one in plan.reason["others"]] == [2, 3]

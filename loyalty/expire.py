@@ -292,10 +292,9 @@ def _work_out_averages(job: _Pass) -> None:
     """The shop's average sale for rules that look at it."""
 
     def action(work: UnitOfWork) -> None:
-        expiries = Expiries(work.scope)
         for programme_id, terms in job.terms.items():
             if isinstance(work.programmes.terms(programme_id), ProgrammeTerms) and terms.rules:
-                average = expiries.average_sale(
+                average = work.rules.average_sale(
                     programme_id,
                     since=job.now - timedelta(days=AVERAGE_DAYS),
                     least=AVERAGE_SALES,

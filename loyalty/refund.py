@@ -16,20 +16,19 @@ from common.actor import Actor
 from common.errors import AlreadyReversed, InvalidInput, NotFound
 from common.i18n import gettext as _
 from ledger.accounts import AccountKind, OperationKind
-from ledger.activity import Line
 from ledger.basis import read_basis, write_progress
 from ledger.expiry import day_start, local_day
 from ledger.lots import Allocation
 from ledger.programme_terms import ProgrammeTerms, SpentReward
 from ledger.refund_plan import Refund, RefundPlan, Restore, TakeBack
 from ledger.refunds import left_after, plan_refund
-from ledger.remainder import paid
 from loyalty import posting
 from loyalty.context import Loyalty
 from loyalty.event_posting import Chain, add_lapse
 from loyalty.later_sales import LaterTake, later_takes, reasons_of
 from loyalty.next_terms import current
 from loyalty.refund_results import RefundResult, refund_question, refund_result
+from loyalty.refund_view import RefundableSale, refundable
 from loyalty.refundable import Rated, earlier_refunds, given_of, rated_sale, spent_on, with_lots
 from loyalty.reverse_by_rules import give_back_offer
 from loyalty.rule_sums import SumChange, change_sums, settle_tier
@@ -37,7 +36,7 @@ from loyalty.sold import SaleItem, check_lines, known_items, ledger_lines, lines
 from storage.book_records import Claim, Heading, Standing, StoredOperation
 from storage.entries import PART, Event
 from storage.refunds import StoredRefund
-from storage.unit_of_work import UnitOfWork, open_work
+from storage.unit_of_work import UnitOfWork
 
 __all__ = ["RefundRequest", "RefundResult", "RefundableSale", "refund", "refundable"]
 
@@ -59,49 +58,6 @@ class RefundRequest:
     choice: SpentReward | None = None
     source: str = "till"
     refund_ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundableSale:
-    """A sale as a refund form shows it; `rewards` were spent on it."""
-
-    operation_id: int
-    member_id: int
-    currency: str
-    sold_at: datetime
-    paid_minor: int
-    refunded_minor: int
-    lines: tuple[Line, ...]
-    returned: tuple[Line, ...]
-    rewards: tuple[str, ...]
-    policy: SpentReward
-
-
-def refundable(ctx: Loyalty, merchant_id: int, operation_id: int) -> RefundableSale:
-    """What can come back of a sale.
-
-    Raises:
-        NotFound: there is no such sale.
-    """
-    with open_work(ctx.database, merchant_id, clock=ctx.clock, writing=False) as work:
-        head = work.refunds.sale_of(operation_id)
-        operation = work.books.operation(operation_id)
-        rated = rated_sale(work, operation, head)
-        before, _taken = earlier_refunds(work.refunds.of_sale(head.id))
-        activity, _state, _moment = read_basis(rated.basis)
-        names = [work.books.operation(one).reward_name for one in rated.redemptions]
-        return RefundableSale(
-            operation_id=operation_id,
-            member_id=operation.member_id,
-            currency=head.currency,
-            sold_at=head.sold_at,
-            paid_minor=paid(activity),
-            refunded_minor=before.paid_minor,
-            lines=activity.lines,
-            returned=before.lines,
-            rewards=tuple(name for name in names if name),
-            policy=rated.terms.spent_reward,
-        )
 
 
 def refund(ctx: Loyalty, merchant_id: int, request: RefundRequest) -> RefundResult:

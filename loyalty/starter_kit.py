@@ -87,3 +87,11 @@ def spend_rule(money: Money, units: int) -> dict[str, Any]:
 
 def tier_level(code: str, name: str, threshold: int, *, benefit: int) -> dict[str, Any]:
     return {"code": code, "name": name, "threshold": threshold, "benefit_percent": benefit}
+
+
+def stamp_unit(code: str, one: str, many: str, *, goal: int) -> dict[str, Any]:
+    return {"code": code, "kind": "stamps", "name_one": one, "name_many": many, "goal": goal}
+
+
+def stamp_rule(code: str, unit: str, **match: list[str]) -> dict[str, Any]:
+    return {"kind": "item", "code": code, "unit": unit, "when": {"match": match}}

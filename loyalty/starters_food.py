@@ -10,6 +10,8 @@ from loyalty.starter_kit import (
     StarterItem,
     StarterReward,
     spend_rule,
+    stamp_rule,
+    stamp_unit,
     terms_of,
     units_grant,
 )
@@ -17,13 +19,7 @@ from loyalty.starter_kit import (
 
 def cafe(money: Money) -> Starter:
     """Stamps for coffee."""
-    stamps = {
-        "code": "coffee",
-        "kind": "stamps",
-        "name_one": _("coffee stamp"),
-        "name_many": _("coffee stamps"),
-        "goal": 9,
-    }
+    stamps = stamp_unit("coffee", _("coffee stamp"), _("coffee stamps"), goal=9)
     return Starter(
         code="cafe",
         trade=_("Café"),
@@ -33,12 +29,7 @@ def cafe(money: Money) -> Starter:
             money,
             units=[stamps],
             rules=[
-                {
-                    "kind": "item",
-                    "code": "coffee",
-                    "unit": "coffee",
-                    "when": {"match": {"categories": ["coffee"]}},
-                },
+                stamp_rule("coffee", "coffee", categories=["coffee"]),
                 {"kind": "welcome", "code": "welcome", "grant": units_grant("coffee", 1)},
             ],
             limits=[{"kind": "units_per_scan", "unit": "coffee", "most": 5}],

@@ -10,6 +10,8 @@ from loyalty.starter_kit import (
     StarterItem,
     StarterReward,
     spend_rule,
+    stamp_rule,
+    stamp_unit,
     terms_of,
     tier_level,
     units_grant,
@@ -69,13 +71,7 @@ def boutique(money: Money) -> Starter:
 
 def pet_shop(money: Money) -> Starter:
     """Stamps for food beside points."""
-    bags = {
-        "code": "bags",
-        "kind": "stamps",
-        "name_one": _("food stamp"),
-        "name_many": _("food stamps"),
-        "goal": 10,
-    }
+    bags = stamp_unit("bags", _("food stamp"), _("food stamps"), goal=10)
     return Starter(
         code="pet-shop",
         trade=_("Pet shop"),
@@ -86,12 +82,7 @@ def pet_shop(money: Money) -> Starter:
             units=[{"code": "points", "kind": "points"}, bags],
             rules=[
                 spend_rule(money, 1),
-                {
-                    "kind": "item",
-                    "code": "bag",
-                    "unit": "bags",
-                    "when": {"match": {"categories": ["food"]}},
-                },
+                stamp_rule("bag", "bags", categories=["food"]),
                 {
                     "kind": "multiplier",
                     "code": "own",
@@ -124,13 +115,7 @@ def pet_shop(money: Money) -> Starter:
 
 def hairdresser(money: Money) -> Starter:
     """Visits, and a reason to come back soon."""
-    visits = {
-        "code": "visits",
-        "kind": "stamps",
-        "name_one": _("visit"),
-        "name_many": _("visits"),
-        "goal": 6,
-    }
+    visits = stamp_unit("visits", _("visit"), _("visits"), goal=6)
     return Starter(
         code="hairdresser",
         trade=_("Hairdresser"),
@@ -229,13 +214,7 @@ def gym(money: Money) -> Starter:
 
 def dry_cleaner(money: Money) -> Starter:
     """Stamps for shirts beside cashback."""
-    shirts = {
-        "code": "shirts",
-        "kind": "stamps",
-        "name_one": _("shirt"),
-        "name_many": _("shirts"),
-        "goal": 9,
-    }
+    shirts = stamp_unit("shirts", _("shirt"), _("shirts"), goal=9)
     return Starter(
         code="dry-cleaner",
         trade=_("Dry cleaner"),
@@ -252,12 +231,7 @@ def dry_cleaner(money: Money) -> Starter:
                 },
             ],
             rules=[
-                {
-                    "kind": "item",
-                    "code": "shirt",
-                    "unit": "shirts",
-                    "when": {"match": {"items": ["shirt"]}},
-                },
+                stamp_rule("shirt", "shirts", items=["shirt"]),
                 {
                     "kind": "cashback",
                     "code": "back",

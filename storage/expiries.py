@@ -312,20 +312,6 @@ class Expiries:
         rows = self._scope.execute(query.order_by(sums.c.member_id).limit(limit))
         return [int(row.member_id) for row in rows]
 
-    def average_sale(self, programme_id: int, *, since: datetime, least: int) -> int | None:
-        """The average of a programme's sales since a moment; None of fewer than `least`."""
-        sale, member = tables.sale, tables.member
-        query = (
-            self._scope.select(sale, func.count(), func.coalesce(func.sum(sale.c.net_minor), 0))
-            .join(
-                member,
-                and_(member.c.merchant_id == sale.c.merchant_id, member.c.id == sale.c.member_id),
-            )
-            .where(member.c.programme_id == programme_id, sale.c.sold_at >= since)
-        )
-        number, total = self._scope.execute(query).one()
-        return int(total) // int(number) if number >= least else None
-
     def _operation(self, operation_id: int, one: Expired, now: int) -> tuple[Any, ...]:
         account = one.held.account
         reference = f"{account.id}-{account.revision + 1}"

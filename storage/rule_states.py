@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import and_
+from sqlalchemy import and_, func
 
 from common.clock import to_micros
 from common.ids import new_id
@@ -35,7 +35,7 @@ from storage.rule_records import (
     progress_of,
 )
 from storage.scope import Scope
-from storage.tables import account, pause, programme, welcome
+from storage.tables import account, member, pause, programme, sale, welcome
 
 _JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -233,6 +233,19 @@ class RuleStates:
         """The average sale as the night worked it out."""
         row = self._run(sql.PROGRAMME, programme_id).fetchone()
         return None if row is None or row[0] is None else int(row[0])
+
+    def average_sale(self, programme_id: int, *, since: datetime, least: int) -> int | None:
+        """The average of a programme's sales since a moment; None of fewer than `least`."""
+        query = (
+            self._scope.select(sale, func.count(), func.coalesce(func.sum(sale.c.net_minor), 0))
+            .join(
+                member,
+                and_(member.c.merchant_id == sale.c.merchant_id, member.c.id == sale.c.member_id),
+            )
+            .where(member.c.programme_id == programme_id, sale.c.sold_at >= since)
+        )
+        number, total = self._scope.execute(query).one()
+        return int(total) // int(number) if number >= least else None
 
     def welcomed(self, member_id: int, programme_id: int) -> bool:
         """Whether this member, or their contact, had a welcome bonus here."""

@@ -229,7 +229,10 @@ def payment_fields(facts: Facts) -> tuple[TermField, ...]:
 
 def promise_fields(facts: Facts) -> tuple[TermField, ...]:
     """What counts of a sale, and what is promised about refunds, notice and warnings."""
+    return (*_counting_fields(facts), *_refund_fields(), *_notice_fields())
 
+
+def _counting_fields(facts: Facts) -> tuple[TermField, ...]:
     def counts(name: str, label: str, *, on: bool = False) -> TermField:
         return TermField(
             name=name,
@@ -254,6 +257,11 @@ def promise_fields(facts: Facts) -> tuple[TermField, ...]:
             options=facts.categories,
             group="counts",
         ),
+    )
+
+
+def _refund_fields() -> tuple[TermField, ...]:
+    return (
         TermField(
             name="spent_reward",
             path=("spent_reward",),
@@ -291,6 +299,11 @@ def promise_fields(facts: Facts) -> tuple[TermField, ...]:
             first="owe",
             default="owe",
         ),
+    )
+
+
+def _notice_fields() -> tuple[TermField, ...]:
+    return (
         TermField(
             name="notice_days",
             path=("notice_days",),

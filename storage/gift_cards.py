@@ -213,11 +213,18 @@ class GiftCards:
         return int(row[0]), int(row[1])
 
     def forget_people(self, member_id: int) -> None:
-        """Erase what was typed about buyer and recipient of a holder's card."""
+        """Erase what was typed about buyer and recipient of a holder's card, and end it."""
         self._scope.execute(
             self._scope.update(gift_card)
             .where(gift_card.c.member_id == member_id)
-            .values(people_sealed=None, email_index=None)
+            .values(
+                state=GiftState.VOID,
+                people_sealed=None,
+                email_index=None,
+                number_sealed=None,
+                pin_hash=None,
+                ended_at=self._scope.clock.now(),
+            )
         )
 
     def forget_orders(self, before: datetime) -> int:

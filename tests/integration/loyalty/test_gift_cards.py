@@ -10,6 +10,7 @@ import pytest
 from common.actor import SYSTEM
 from common.clock import ManualClock
 from common.errors import (
+    AlreadySpent,
     Conflict,
     IdempotencyMismatch,
     InsufficientBalance,
@@ -19,7 +20,9 @@ from common.errors import (
     TooMany,
 )
 from ledger.gifts import GiftExpiry
+from loyalty.balance import card_state
 from loyalty.context import Loyalty
+from loyalty.erase_member import erase_member
 from loyalty.expire import expire
 from loyalty.find_member import FoundBy, find_by_code
 from loyalty.gift_alive import AliveGift
@@ -35,6 +38,7 @@ from loyalty.gift_people import clean_people
 from loyalty.gift_programme import change_gifts, open_gifts, read_gifts
 from loyalty.gift_views import NoSuchGift, gift_balance, gift_of_holder, owed_on_gifts, read_gift
 from loyalty.open_card import open_card
+from loyalty.reverse import ReverseRequest, reverse
 from loyalty.rotating_code import UnknownCard
 from loyalty.spending import NotDue
 from storage.engine import Database
@@ -249,3 +253,42 @@ def test_a_person_is_no_gift_card(ctx: Loyalty) -> None:
     assert found.id == gift.gift_id
     assert gift_of_holder(ctx, CAFE.id, 12345) is None
     assert send_due_gifts(ctx, CAFE.id) == 0
+
+
+def test_an_erased_gift_card_answers_to_nothing(ctx: Loyalty, database: Database) -> None:
+    sell_gifts(ctx)
+    gift = a_gift(ctx, recipient="Ben", email="ben@example.com")
+
+    erase_member(ctx, CAFE.id, gift.member_id, actor=SYSTEM)
+
+    with pytest.raises(NoSuchGift):
+        gift_balance(ctx, CAFE.id, gift.number, "")
+    with pytest.raises(UnknownCard):
+        find_by_code(ctx, CAFE.id, gift.number)
+    assert read_gift(ctx, CAFE.id, gift.gift_id).people.email == ""
+    assert verify(database) == []
+
+
+def test_a_gift_card_sold_by_mistake_is_undone_while_nothing_was_spent(
+    ctx: Loyalty, database: Database
+) -> None:
+    sell_gifts(ctx)
+    gift, used = a_gift(ctx), a_gift(ctx)
+    pay_with(ctx, used, 100)
+
+    for one in (gift, used):
+        (*_later, sold) = card_state(ctx, CAFE.id, one.member_id).history
+        undo = ReverseRequest(
+            operation_id=sold.operation_id,
+            actor=SYSTEM,
+            idempotency_key=f"undo-{one.gift_id}",
+            own_recent_only=False,
+        )
+        if one is used:
+            with pytest.raises(AlreadySpent):
+                reverse(ctx, CAFE.id, undo)
+        else:
+            reverse(ctx, CAFE.id, undo)
+
+    assert (balance(ctx, gift), balance(ctx, used)) == (0, 2400)
+    assert verify(database) == []

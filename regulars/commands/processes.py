@@ -129,7 +129,7 @@ def _as_variables(settings: Settings, told: Mapping[str, str]) -> dict[str, str]
         "SANDBOX_PAGE_URL": "page_url",
     }
     given = settings.environment.model_fields_set
-    if "smtp_url" not in given and "mail_from" not in given:
+    if "smtp_url" in told and not {"smtp_url", "mail_from"} & given:
         told = {**told, "mail_from": SANDBOX_SENDER}
         named |= {"SMTP_URL": "smtp_url", "MAIL_FROM": "mail_from"}
     return {

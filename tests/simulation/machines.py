@@ -43,6 +43,7 @@ POLL_S: Final = 15.0
 IDLE_S: Final = 4.0
 HOUSE_EVERY_S: Final = 8.0
 NIGHT_EVERY_S: Final = 40.0
+STUMBLES: Final = 0.06
 _BUSY_S: Final = 0.5
 
 
@@ -238,6 +239,9 @@ class WatchedGoogle:
         self._witness = witness
 
     def put_object(self, account_id: int, **request: Any) -> Answer:
+        if self._floor.chance.random() < STUMBLES:
+            # The worst moment: the letter is written, its lease runs out, and then it leaves.
+            self._witness.stumble(self._place)
         self._floor.pause(self._place, "asks Google")
         with self._witness.asks_google(str(request["insert"]["id"])):
             answer = self._client.put_object(account_id, **request)

@@ -106,7 +106,7 @@ class Nemesis:
             seconds = self._floor.chance.choice([3, 70, 200])
             self._floor.note(f"{process.place.name} freezes for {seconds} s")
             process.place.frozen_until_s = self._floor.now_s + seconds
-            self._shop.note_freeze(process, seconds)
+            self._shop.note_freeze(process.place)
 
     def _jump(self) -> None:
         if self._floor.ahead_s and self._floor.chance.random() < 0.6:

@@ -7,12 +7,14 @@ docs/explanation/faults.md names.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from loyalty.read_pass import apple_pass
 from storage.engine import Database, DatabaseSettings
+from storage.unit_of_work import UnitOfWork, open_work
 from storage.verify import verify
 from tests.simulation.floor import SimulatedClock
 from tests.simulation.passes import balance_of, read_pass
@@ -40,6 +42,11 @@ class Oracle:
         self._database.close()
 
     # --- asked all the time ----------------------------------------------------------------------
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """The shop's tables, to look at."""
+        clock = SimulatedClock(self._shop.floor)
+        return open_work(self._database, CAFE.id, clock=clock, writing=False)
 
     def pass_ids(self) -> list[int]:
         return [row[0] for row in self._rows("select id from wallet_pass order by id")]

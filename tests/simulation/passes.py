@@ -17,10 +17,19 @@ def read_pass(data: bytes) -> dict[str, Any]:
 
 def balance_of(document: dict[str, Any]) -> int:
     """The points on the front of the card."""
-    fields = [
+    return int(_value(document, "balance"))
+
+
+def name_of(document: dict[str, Any]) -> str:
+    """Whose card it says it is; empty where it does not say."""
+    return str(_value(document, "member") or "")
+
+
+def _value(document: dict[str, Any], key: str) -> Any:
+    fields = (
         field
         for place in document["storeCard"].values()
         if isinstance(place, list)
         for field in place
-    ]
-    return int(next(field["value"] for field in fields if field["key"] == "balance"))
+    )
+    return next((field["value"] for field in fields if field["key"] == key), None)

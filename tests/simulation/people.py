@@ -18,6 +18,7 @@ from loyalty.context import Loyalty
 from loyalty.design import save_words
 from loyalty.earn import EarnRequest, earn
 from loyalty.lost_card import replace_lost_card
+from loyalty.member_profile import ProfileChange, change_profile
 from loyalty.messages import NewMessage, send_message, withdraw_message
 from loyalty.publish import publish
 from loyalty.redeem import RedeemRequest, redeem
@@ -190,7 +191,7 @@ class Owner(Person):
     def work(self) -> None:
         chance = self.floor.chance
         for number in range(1, 100):
-            self.rest(5, 60)
+            self.rest(2, 25)
             if self.shop.is_calm:
                 return
             if self.shop.is_resting:
@@ -205,15 +206,33 @@ class Owner(Person):
                 self.floor.note(f"the owner: {error.code}")
 
     def _do(self, kind: float, number: int) -> None:
-        if kind < 0.35:
+        if kind < 0.25:
             self.ask(lambda ctx: self._publish(ctx, number))
-        elif kind < 0.55:
+        elif kind < 0.35:
             member_id = self.floor.chance.choice(self.shop.members)
             self.ask(lambda ctx: self._replace(ctx, member_id))
-        elif kind < 0.75:
+        elif kind < 0.45:
             self.ask(lambda ctx: self._write(ctx, number))
-        else:
+        elif kind < 0.6:
             self.ask(self._turn_a_mass_change)
+        else:
+            self._rename(number)
+
+    def _rename(self, number: int) -> None:
+        """A name typed wrongly, and most times put right in a moment: the card is as it was."""
+        member_id = self.floor.chance.choice(self.shop.members)
+        with self.shop.oracle.reading() as work:
+            before = work.members.get(member_id).name
+        self.ask(lambda ctx: self._name(ctx, member_id, f"N {number}"))
+        if self.floor.chance.random() < 0.8:
+            for phone in self.shop.phones:
+                phone.look()  # to see whether it is spelt well
+            self.rest(0.2, self.floor.chance.choice([1, 1, 3, 10]))
+            self.ask(lambda ctx: self._name(ctx, member_id, before))
+
+    def _name(self, ctx: Loyalty, member_id: int, name: str) -> None:
+        change_profile(ctx, CAFE.id, member_id, ProfileChange(name=name), actor=SYSTEM)
+        self.floor.note(f"{member_id % 10_000} is called {name}")
 
     def _write(self, ctx: Loyalty, number: int) -> None:
         """A message to everybody, seldom withdrawn again."""

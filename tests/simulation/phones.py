@@ -51,6 +51,7 @@ class IPhone(Person):
         self.is_on = True
         self.is_busy = False
         self.is_asking = False
+        self.is_curious = False
         # What each Last-Modified of a card stood for.
         self._seen: dict[tuple[str, str], int] = {}
 
@@ -64,8 +65,8 @@ class IPhone(Person):
             self.floor.wait_until(
                 self.place,
                 "",
-                lambda: self.is_on and (self.must_ask or self.must_register),
-                most_s=chance.uniform(5, 150),
+                lambda: self.is_on and (self.must_ask or self.must_register or self.is_curious),
+                most_s=chance.uniform(2, 40),
             )
             self.is_busy = True
             try:
@@ -77,6 +78,10 @@ class IPhone(Person):
             self.shop.witness.look()
             self.shop.witness.judge_phone(self)
 
+    def look(self) -> None:
+        """Somebody pulls the cards down to see them anew."""
+        self.is_curious = True
+
     def calm_down(self) -> None:
         """The end of the story: the phone is on and does only what it must."""
         self.is_on = True
@@ -87,6 +92,10 @@ class IPhone(Person):
             self._register_all()
         if self.must_ask and self.is_on:
             self._ask_what_changed()
+        elif self.is_curious and self.is_on:
+            self.is_curious = False
+            for card in list(self.cards.values()):
+                self._fetch(card)
         elif not self.shop.is_calm and not self.shop.is_resting:
             self._do_something()
 
@@ -107,6 +116,7 @@ class IPhone(Person):
             for card in self.cards.values():
                 card.is_registered = False
             self.must_register = True
+            self.rest(0, 12)
         elif kind < 0.85:
             self.is_on = False
 

@@ -41,6 +41,7 @@ _FLAKY: Final = (
     (599, "<html>", False, False),
 )
 _HANG_S: Final = 8.0
+_GONE: Final = 410
 _UNREADABLE: Final = frozenset({418})
 
 GOOGLE_FAULTS: Final[tuple[dict[str, Any], ...]] = (
@@ -100,11 +101,13 @@ class PushService:
         if self.weather == "flaky":
             status, reason, heard, slow = self._floor.chance.choice(_FLAKY)
         if owner is None and status == 200:
-            status, reason = 410, "Unregistered"
+            status, reason = _GONE, "Unregistered"
         if owner is not None and heard:
             owner.hear()
             self.accepted(push.push_token)
         died_at = self._died_at.get(push.push_token)
+        # A dead phone is told of late, at times after it came back with another token.
+        slow = slow or (status == _GONE and self._floor.chance.random() < 0.5)
         return Taken(answer=_answer(status, reason, died_at), slow_s=_HANG_S if slow else 0.0)
 
 
@@ -116,7 +119,7 @@ def _answer(status: int, reason: str, gone_since: datetime | None = None) -> Ans
         outcome=apns_outcome(status, known),
         reason=reason or f"http_{status}",
         retry_after_s=2.0 if status in {429, 503} else None,
-        gone_since=gone_since if status == 410 else None,
+        gone_since=gone_since if status == _GONE else None,
     )
 
 

@@ -31,7 +31,7 @@ from storage.engine import Database, DatabaseSettings
 from storage.migrate import upgrade
 from storage.unit_of_work import open_work
 from tests.simulation.disk import Disk
-from tests.simulation.floor import Floor
+from tests.simulation.floor import Floor, Place
 from tests.simulation.machines import WebProcess, WorkerProcess
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.oracles import Oracle
@@ -152,9 +152,9 @@ class SimulatedShop:
     def kills_lately(self, seconds: float) -> int:
         return sum(1 for at_s in self._killed_s if at_s > self.floor.now_s - seconds)
 
-    def note_freeze(self, process: WorkerProcess | WebProcess, seconds: float) -> None:
+    def note_freeze(self, place: Place) -> None:
         """From its waking on, what it does may be late."""
-        self._thawed_s = max(self._thawed_s, process.place.frozen_until_s)
+        self._thawed_s = max(self._thawed_s, place.frozen_until_s)
 
     def froze_lately(self, seconds: float) -> bool:
         return self._thawed_s > self.floor.now_s - seconds

@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.passes import balance_of
+from tests.simulation.floor import Place
+from tests.simulation.passes import balance_of, name_of
 
 if TYPE_CHECKING:
     from tests.simulation.phones import IPhone
@@ -31,6 +32,7 @@ Rows = dict[int, Any]
 NEVER: Final = 1 << 62
 """More than any stamp."""
 LEASE_S: Final = 59.0
+STUMBLE_S: Final = 70.0
 BUDGET_S: Final = 60.0
 MOST_PUSHES: Final = 9
 """In a minute to one phone that is paced: a burst, its windows, and one whose note a kill lost."""
@@ -40,7 +42,8 @@ _QUERIES: Final = {
     "delivered_revision told, state, lease, priority from delivery",
     "card": "select c.id, c.serial_number, c.pass_type_id, c.revision, c.stamped_revision stamped, "
     "c.stamp, c.last_modified_s second, c.fetched_revision fetched, c.voided_at voided, "
-    "c.google_object_id object_id, a.balance from wallet_pass c left join account a "
+    "c.google_object_id object_id, a.balance, m.name from wallet_pass c join member m "
+    "on m.merchant_id = c.merchant_id and m.id = c.member_id left join account a "
     "on a.merchant_id = c.merchant_id and a.member_id = c.member_id",
     "device": "select id, library_identifier library, push_token from device",
     "registration": "select id, device_id, pass_id from registration",
@@ -107,6 +110,13 @@ class Witness:
         for device in self.world.device.values():
             if device["push_token"] == push_token:
                 self._note_told(device["id"])
+
+    def stumble(self, place: Place) -> None:
+        """A process freezes past its leases, unless all is to be quiet."""
+        if not self._shop.is_calm and not self._shop.is_resting:
+            place.frozen_until_s = self._floor.now_s + STUMBLE_S
+            self._floor.note(f"{place.name} freezes with a letter in its hand")
+            self._shop.note_freeze(place)
 
     @contextmanager
     def asks_google(self, object_id: str) -> Iterator[None]:
@@ -303,11 +313,12 @@ class Witness:
             row, present = rows.get(card.pass_id), self.world.card[card.pass_id]
             if row is None or row["told"] < row["wanted"] or present["voided"] is not None:
                 continue
-            shown = balance_of(card.document)
+            shown = (balance_of(card.document), name_of(card.document) or present["name"])
+            true = (present["balance"], present["name"])
             self._demand(
-                shown == present["balance"],
+                shown == true,
                 f"P1: {phone.name} waits for nothing and shows {shown} on "
-                f"{card.pass_id % 10_000}, the books say {present['balance']}",
+                f"{card.pass_id % 10_000}, the books say {true}",
             )
 
     def _phone_of(self, device_id: int) -> IPhone | None:

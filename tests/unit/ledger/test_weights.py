@@ -96,6 +96,15 @@ def test_a_promise_is_used_where_it_wins_for_its_own_unit() -> None:
     assert (units_of(found), found.consumed) == (30, (3,))
 
 
+def test_a_promise_that_wins_beside_a_better_one_is_used_up() -> None:
+    lines = (item("cake", 100),)
+    cake = times("cake", 300, match={"categories": ["cake"]})
+
+    found = answer(EURO, cake, bought=sale(300, lines=lines), promises=(promise(1, 200),))
+
+    assert (units_of(found), found.consumed) == (3 + 4, (1,))
+
+
 def test_a_promise_that_multiplies_nothing_is_kept() -> None:
     free = sale(100, lines=(item("tea", 0), item("cake", 100)))
 

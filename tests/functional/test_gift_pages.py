@@ -376,3 +376,22 @@ def test_an_unknown_page_and_a_closed_one_look_alike(mailing: Loyalty, app: Flas
     assert "sells no gift cards" in browser.page
     with pytest.raises(Exception, match="already"):
         open_gifts(mailing, CAFE.id, actor=SYSTEM)
+
+
+def test_the_consoles_pages_stand_with_gift_cards(
+    mailing: Loyalty, app: Flask, shop: GiftShop
+) -> None:
+    gift = a_gift(mailing, recipient="Ben")
+    owner = an_owner(app, mailing, CAFE.id)
+    card = f"/console/cards/{shop.programme_id}"
+    paths = ["", "/members", "/activity", "/messages", "/messages/new", "/cards?all=1"]
+    of_card = ["", "/publish", "/rules", "/rewards", "/questions", "/coupons", "/statement"]
+    of_card += ["/referrals", "/activities", "/door"]
+
+    for path in [f"/console{one}" for one in paths] + [card + one for one in of_card]:
+        owner.get(path)
+        assert owner.status in {200, 404}, (path, owner.status)
+    owner.get("/console/members")
+    assert "Ben" not in owner.page
+    owner.get(f"/console/members/{gift.member_id}")
+    assert "€25.00" in owner.page

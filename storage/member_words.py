@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sqlalchemy import false
+
 from storage.scope import Scope
 from storage.tables import member, member_word
 
@@ -55,7 +57,10 @@ def having_words(scope: Scope, words: Sequence[bytes]) -> list[Any]:
     are common the list is walked in its own order, which fills a page soon.
     """
     few = [found for word in words if (found := _few_with(scope, word)) is not None]
-    conditions = [member.c.id.in_(min(few, key=len))] if few else []
+    fewest = min(few, key=len) if few else None
+    if not words or fewest == []:
+        return [false()]  # nobody, without a look at anybody
+    conditions = [member.c.id.in_(fewest)] if fewest else []
     named = member.c.name_folded
     return conditions + [named.contains(word.decode(), autoescape=True) for word in words]
 

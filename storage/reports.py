@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, false, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from common.clock import to_micros
 from storage.member_words import having_words, words_of
@@ -141,10 +141,8 @@ class Reports:
     def member_count(self, programme_id: int | None = None) -> int:
         """Members that were not erased; of one programme, or of all that are not gift cards."""
         query = self._scope.select(member, func.count()).where(member.c.state != "erased")
-        if programme_id is not None:
-            query = query.where(member.c.programme_id == programme_id)
-        else:
-            query = query.where(self._is_person())
+        of_one = member.c.programme_id == programme_id
+        query = query.where(self._is_person() if programme_id is None else of_one)
         return int(self._scope.execute(query).scalar_one())
 
     def joined(self, since: datetime, until: datetime) -> int:
@@ -192,8 +190,7 @@ class Reports:
         elif number:
             query = query.where(member.c.number == number)
         elif folded:
-            words = words_of(folded)
-            query = query.where(*(having_words(self._scope, words) or [false()]))
+            query = query.where(*having_words(self._scope, words_of(folded)))
         return [record_of(MemberLine, row) for row in self._scope.execute(query)]
 
     def passes_of(self, member_id: int) -> list[PassLine]:

@@ -106,3 +106,12 @@ def test_what_does_not_change_is_not_named() -> None:
     assert progress_back(answer.progress, {}, old=answer, new=None) == {"dare": Progress()}
     back = progress_back(answer.progress, {"dare": Progress(times=4)}, old=answer, new=None)
     assert back == {"dare": Progress(times=4)}
+
+
+def test_where_nothing_came_since_the_window_before_is_there_again() -> None:
+    card = dare(span="week")
+    card.buys(sale(300), NOON)
+    answer = card.sales[0].answer
+    before = {"dare": Progress(count=1, since=NOON.date() - timedelta(days=9), times=4)}
+
+    assert progress_back(answer.progress, before, old=answer, new=None) == before

@@ -58,8 +58,8 @@ class Nemesis:
         self._shop.google.heal()
         for process in [self._shop.web, *self._shop.workers]:
             if process is not None:
+                # Who is frozen wakes in its own time: late is what it is to be.
                 process.database.refuses = 0.0
-                process.place.frozen_until_s = 0.0
         if self._shop.web is None:
             self._shop.web = self._shop.new_web()
 

@@ -92,6 +92,9 @@ class Oracle:
     def behind(self) -> list[str]:
         """Who does not show the present yet."""
         found = [f"{phone.name} asks" for phone in self._shop.phones if _is_busy(phone)]
+        frozen = (one.place for one in [self._shop.web, *self._shop.workers] if one is not None)
+        now_s = self._shop.floor.now_s
+        found += [f"{place.name} is frozen" for place in frozen if place.frozen_until_s > now_s]
         found += [f"{till.name} waits" for till in self._shop.tills if till.is_busy]
         found += [
             "a mass change"

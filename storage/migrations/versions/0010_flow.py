@@ -12,6 +12,9 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+# It takes away what no release before it ever wrote.
+WORKS_FROM = "0006"
+
 # What this step adds, for the tests that hold all steps together against storage.tables.
 APPEND_ONLY: tuple[str, ...] = ()
 MERCHANT_TABLES: tuple[str, ...] = ()

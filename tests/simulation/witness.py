@@ -41,7 +41,7 @@ _QUERIES: Final = {
     "delivery": "select id, channel, pass_id, device_id, wanted_revision wanted, "
     "delivered_revision told, state, lease, priority from delivery",
     "card": "select c.id, c.serial_number, c.pass_type_id, c.revision, c.stamped_revision stamped, "
-    "c.stamp, c.last_modified_s second, c.fetched_revision fetched, c.voided_at voided, "
+    "c.stamp, c.stamped_face face, c.last_modified_s second, c.fetched_revision fetched, c.voided_at voided, "
     "c.google_object_id object_id, a.balance, m.name from wallet_pass c join member m "
     "on m.merchant_id = c.merchant_id and m.id = c.member_id left join account a "
     "on a.merchant_id = c.merchant_id and a.member_id = c.member_id",
@@ -165,8 +165,10 @@ class Witness:
             self._demand(card["second"] >= old["second"], "P8: Last-Modified went back")
             newer = max(card["stamped"], card["fetched"]) > max(old["stamped"], old["fetched"])
             moved = card["stamp"] != old["stamp"] or card["fetched"] != old["fetched"]
-            # A revision that leaves for the first time, by stamp or by hand, has its own second.
-            if newer and moved:
+            # What leaves for the first time, by stamp or by hand, has its own second, unless it says
+            # what left before.
+            same = card["face"] is not None and card["face"] == old["face"]
+            if newer and moved and not same:
                 self._demand(card["second"] > old["second"], "P8: Last-Modified stood still")
         self._learn(card, old)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -35,7 +34,8 @@ class Androids:
     ) -> None:  # fmt: skip
         self._store, self._clock, self._events = store, clock, events
         self._wallet, self._callbacks = wallet, callbacks
-        self._lock = threading.RLock()
+        # One lock for both: a change of the wallet tells the phones, and a phone asks the wallet.
+        self._lock = wallet.lock
         self._phones = {key: Android(**each) for key, each in store.all("android").items()}
         wallet.on_notice = self._show_notice
         wallet.on_link = self._show_linked

@@ -72,7 +72,7 @@ class GoogleWallet:
     ) -> None:
         self._store, self._clock, self._events = store, clock, events
         self._known_issuers = known_issuers
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._records = {
             path: {key: Record(**each) for key, each in store.all(f"google:{path}").items()}
             for path in KINDS
@@ -88,7 +88,7 @@ class GoogleWallet:
         resource = self._incoming(kind, document)
         key = resource.get("id")
         self._check_issuer(key, account)
-        with self._lock:
+        with self.lock:
             if key in self._records[kind.path]:
                 words = f"{kind.words} {key} already exists."
                 raise ApiRefused(409, words, "existingResource")
@@ -97,7 +97,7 @@ class GoogleWallet:
 
     def get(self, kind: Kind, account: Account, key: str) -> Document:
         self._check_issuer(key, account)
-        with self._lock:
+        with self.lock:
             self._record(kind, key)
             return self.shown(kind, key)
 
@@ -113,7 +113,7 @@ class GoogleWallet:
         keep = self._list_filter(kind, account, query)
         limit = _max_results(query.get("maxResults"))
         start = _page_start(query.get("token"))
-        with self._lock:
+        with self.lock:
             keys = sorted(key for key in self._records[kind.path] if keep(kind, key))
             keys = [key for key in keys if key > start]
             page = keys if limit is None else keys[:limit]
@@ -133,7 +133,7 @@ class GoogleWallet:
             raise invalid("Send message and nothing else.")
         check_shape(kind, {"messages": [message]})
         loud = message.get("messageType") in {"TEXT_AND_NOTIFY", "textAndNotify"}
-        with self._lock:
+        with self.lock:
             record = self._record(kind, key)
             if loud and not self._may_notify(record):
                 words = f"Quota exceeded for issuer {issuer_of(key)} when adding TEXT_AND_NOTIFY"
@@ -164,12 +164,12 @@ class GoogleWallet:
         return shown
 
     def find(self, kind: Kind, key: str) -> Document | None:
-        with self._lock:
+        with self.lock:
             return self.shown(kind, key) if key in self._records[kind.path] else None
 
     def links(self, kind: Kind, key: str) -> tuple[tuple[Kind, str], ...]:
         """The passes that stand beside this one on its phones."""
-        with self._lock:
+        with self.lock:
             record = self._records[kind.path].get(key)
             return () if record is None else tuple(linked(record.resource, self._records))
 
@@ -179,7 +179,7 @@ class GoogleWallet:
 
     def hold(self, kind: Kind, key: str, phone: str) -> None:
         """Mark an object as saved by a phone; a second holder only where the class allows it."""
-        with self._lock:
+        with self.lock:
             record = self._record(kind, key)
             shown = self.shown(kind, key)
             rule = shown.get(REFERENCE, {}).get("multipleDevicesAndHoldersAllowedStatus", "")
@@ -191,7 +191,7 @@ class GoogleWallet:
             self._keep(kind, key, record, record.resource)
 
     def let_go(self, kind: Kind, key: str, phone: str) -> None:
-        with self._lock:
+        with self.lock:
             record = self._record(kind, key)
             record.holders = [each for each in record.holders if each != phone]
             self._keep(kind, key, record, record.resource)
@@ -219,7 +219,7 @@ class GoogleWallet:
         if sent.get("id", key) != key:
             raise invalid(f"The id in the body ({sent['id']}) differs from the address ({key}).")
         loud = sent.pop("notifyPreference", None) in {"NOTIFY_ON_UPDATE", "notifyOnUpdate"}
-        with self._lock:
+        with self.lock:
             record = self._record(kind, key)
             old = record.resource
             fresh = combine(old, sent) | {"id": key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -79,3 +80,27 @@ def test_a_linked_offer_comes_to_the_phone_and_stays_there(
 
     assert held == [card, offer]
     assert [each["id"] for each in sandbox.android(phone)["cards"]] == held
+
+
+def test_a_phone_that_is_looked_at_while_google_rings_waits_for_nobody(
+    google: GoogleClient, sandbox: SandboxProcess
+) -> None:
+    """Once each held what the other wanted: the sandbox stood still for ever."""
+    phone = sandbox.create_phone("android")
+    name = uuid.uuid4().hex
+    class_id = google.insert_class(f"c-{name}")
+    cards = [google.insert_object(f"m-{name}-{n}", class_id) for n in range(12)]
+    for card in cards:
+        token = google.account.save_token({"loyaltyObjects": [{"id": card}]})
+        sandbox.save_to_google(f"{sandbox.urls['google_save_url']}/{token}", phone=phone)
+    body = {"message": {"header": "Hello", "body": "Cake", "messageType": "TEXT_AND_NOTIFY"}}
+
+    with ThreadPoolExecutor(2) as lookers, ThreadPoolExecutor(4) as ringers:
+        looks = [lookers.submit(sandbox.android, phone) for _ in range(150)]
+        rings = [
+            ringers.submit(google.call, "POST", f"loyaltyObject/{card}/addMessage", body)
+            for card in cards * 3
+        ]
+
+    assert all(len(look.result()["cards"]) == len(cards) for look in looks)
+    assert {ring.result().status_code for ring in rings} == {200}

@@ -149,7 +149,7 @@ def enrol_in(
         return replace(_enrolment(seen, merchant_id=merchant_id, keyring=keyring), again=True)
     seals = ContactSeals(keyring, merchant_id)
     check_door(work, request, door, contacts=seals.indexes(person.email, person.phone))
-    known = _known(work, programme.id, person, seals=seals)
+    known = known_member(work, programme.id, person, seals=seals)
     if known is not None:
         nothing = ""
         return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
@@ -172,9 +172,10 @@ def _enrolment(member: Member, *, merchant_id: int, keyring: Keyring) -> Enrolme
     return Enrolment(member_id=member.id, number=member.number, card_token=token, known=False)
 
 
-def _known(
+def known_member(
     work: UnitOfWork, programme_id: int, person: Person, *, seals: ContactSeals
 ) -> Member | None:
+    """Who of the programme gave this contact before; of a merged card the kept one."""
     email = seals.index(person.email, "email")
     phone = seals.index(person.phone, "phone")
     found = work.members.by_email_index(programme_id, email) if email else None

@@ -248,7 +248,7 @@ def test_the_old_code_of_a_lost_card_does_not_come_back_with_the_list(house: Hou
 
 
 def test_codes_of_another_shop_stay_its_own(house: House, ctx: Loyalty, clock: ManualClock) -> None:
-    other = a_house(ctx, clock, merchant_id=GYM)
+    other = a_house(ctx, clock, merchant_id=GYM.id)
     take(house, GOOD)
 
     report = take(other, GOOD.replace(",7\n", ",70\n"))

@@ -28,6 +28,7 @@ from bench.screens_corners import (
     take_doors,
     type_pin,
 )
+from bench.screens_people import take_people
 from tests.support.live import LiveInstallation
 
 FOLDER: Final = Path("screens")
@@ -74,6 +75,7 @@ def main() -> None:
                         take_all(live, page, card=card, join=join, number=numbers[0], shoot=shoot)
                         pin_link = take_console(live, page, shoot)
                         take_counter(live, page, corners, shoot)
+                        take_people(live, page, shoot, card=card, number=numbers[0])
                     with visitor(chromium, name, scheme, rtl=wanted.rtl) as (page, shoot):
                         take_doors(live, page, pin_link=pin_link, join=join, shoot=shoot)
             live.command("merchant", "suspend", "demo")

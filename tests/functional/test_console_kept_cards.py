@@ -178,7 +178,8 @@ def test_without_a_second_factor_the_list_does_not_leave(owner: Browser) -> None
 
     owner.send(EXPORT, new_passphrase=PASSPHRASE, again=PASSPHRASE, code="123456")
 
-    assert owner.status == 403
+    assert "Turn your second factor on in the console first" in owner.page
+    assert 'action="/console/second-factor"' in owner.page
 
 
 def test_the_list_leaves_sealed_by_second_factor_and_is_audited(

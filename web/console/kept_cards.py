@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from flask import Response, request
+from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from common.errors import InvalidInput, InvalidInputs
 from common.i18n import gettext as _
-from loyalty.export_passes import export_passes, is_export, open_export
+from loyalty.export_passes import SecondFactorNeeded, export_passes, is_export, open_export
 from loyalty.keep_passes import KeptResult
 from loyalty.kept_case import CaseReport, KeepCase
 from loyalty.kept_lists import demand_possible, judge_lists, keep_lists, read_lists
@@ -88,6 +88,11 @@ def export_cards() -> ResponseReturnValue:
             passphrase=passphrase,
             actor=who.actor(),
         )
+    except SecondFactorNeeded as error:
+        if wants_json():
+            return answer(error)
+        flash(error.message, "bad")
+        return redirect(url_for("console.second_factor_page"), 303)
     except InvalidInput as error:
         if wants_json():
             return answer(error)

@@ -33,7 +33,7 @@ from web.sessions import signed_in
 
 LIST_BYTES_MAX: Final = 1024 * 1024
 BODY_BYTES_MAX: Final = 2 * LIST_BYTES_MAX
-ROWS_MAX: Final = 10_000
+ROWS_MAX: Final = 5_000
 STEP: Final = 300
 """Rows of one step: about a second, so that the page can tell how far it is."""
 COMPLAINTS_SHOWN: Final = 50

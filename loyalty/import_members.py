@@ -30,7 +30,7 @@ from loyalty.enrol import EnrolRequest, enrol_in, known_member, refuse_closed
 from loyalty.import_report import Fate, ImportOrder, ImportReport, Tally, line_number
 from loyalty.join_answers import checked_person
 from loyalty.member_list import MemberList, MemberRow, Opener, open_member_list
-from loyalty.old_codes import add_old_code, pass_of_old_code
+from loyalty.old_codes import add_old_code, note_brought, pass_of_old_code, was_brought
 from signing.tokens import check_member_number
 from storage.books import KeyTaken
 from storage.members import Member, MemberExists, MemberState
@@ -248,6 +248,8 @@ def _is_here(plan: _Plan, work: UnitOfWork, row: MemberRow) -> bool:
     pass_id = pass_of_old_code(work, row.code)
     before = brought_before(work, row.code)
     if pass_id is not None:
+        if work.passes.get(pass_id).programme_id != plan.programme.id:
+            raise Conflict(_("This code is on another card of this shop."))
         credited = before.units if before else 0
         same_unit = before is None or before.unit == (plan.unit or plan.programme.unit)
         if credited != row.units or not same_unit:
@@ -255,7 +257,7 @@ def _is_here(plan: _Plan, work: UnitOfWork, row: MemberRow) -> bool:
                 _("This code is here already with another balance, which was left as it is.")
             )
         return True
-    if before is not None:
+    if before is not None or was_brought(work, row.code):
         raise Conflict(_("This card was brought in before and has ended since."))
     number = check_member_number(row.code)
     if number and work.members.by_number(number) is not None:
@@ -318,6 +320,9 @@ def _bring(plan: _Plan, work: UnitOfWork, row: MemberRow) -> Fate:
             work.members.add_purchases_before(member.id, row.purchases)
     card = work.passes.current_of_member(enrolled.member_id)
     add_old_code(work, card.id, row.code)
+    if not row.units:
+        # No movement will tell later that it came in.
+        note_brought(work, plan.programme.id, row.code)
     bring_units(work, enrolled.member_id, plan.brought(row), actor=plan.actor)
     return Fate.JOINED if enrolled.known else Fate.NEW
 

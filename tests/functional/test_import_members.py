@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -16,12 +17,16 @@ from loyalty.find_member import FoundBy, find_by_code, find_members
 from loyalty.import_members import import_members, judge_members, open_members
 from loyalty.import_report import ImportOrder, ImportReport
 from loyalty.lost_card import replace_lost_card
+from loyalty.programmes import add_programme
+from loyalty.publish import publish
 from loyalty.rotating_code import UnknownCard
 from storage.unit_of_work import open_work, run_work
 from storage.verify import verify
 from tests.support.builders import GYM
 from tests.support.counter import count
 from tests.support.house import House, a_house, balance, stamps
+from tests.support.house import points as points_terms
+from tests.support.rules import POINTS_UNIT, SPEND, terms_of
 
 HEAD = "old_code,name,contact,points\n"
 GOOD = HEAD + "C-1,Ada Byron,ada@example.com,7\nC-2,Bo,+44 121 234 5678,0\nC-3,,,12\n"
@@ -215,6 +220,43 @@ def test_stamps_come_onto_a_card_of_stamps(ctx: Loyalty, clock: ManualClock) -> 
     assert points_of(house, "C-1") == 4
 
 
+def test_a_column_may_name_any_unit_of_a_card_with_rules(ctx: Loyalty, clock: ManualClock) -> None:
+    coffees = {"code": "coffees", "kind": "stamps", "goal": 9}
+    terms = terms_of(SPEND, units=[POINTS_UNIT, coffees])
+    house = a_house(ctx, clock, terms=terms)  # type: ignore[arg-type]
+
+    listed = "old_code,coffees\nC-1,4\n"
+    report, again = take(house, listed), take(house, listed)
+    points = take(house, "old_code,points\nC-2,6\n")
+
+    assert (report.new, again.again, points.new) == (1, 1, 1)
+    member = find_by_code(house.ctx, house.merchant_id, "C-1").member_id
+    with open_work(house.ctx.database, house.merchant_id, clock=house.clock, writing=False) as work:
+        held = work.rules.accounts(member, house.programme_id)
+    assert {unit: one.account.balance for unit, one in held.items()} == {"points": 0, "coffees": 4}
+    assert points_of(house, "C-2") == 6
+    assert verify(house.ctx.database) == []
+
+
+def test_a_code_of_another_card_of_the_shop_is_refused(house: House) -> None:
+    take(house, GOOD)
+    other = add_programme(
+        house.ctx,
+        house.merchant_id,
+        slug="tea",
+        name="Tea Club",
+        terms=points_terms(),
+        actor=SYSTEM,
+    )
+    publish(house.ctx, house.merchant_id, other, actor=SYSTEM)
+
+    report = judge(replace(house, programme_id=other), GOOD)
+
+    assert [why for _line, why in told(report)] == [
+        "This code is on another card of this shop."
+    ] * 3
+
+
 def test_purchases_of_before_are_counted(house: House) -> None:
     take(house, "old_code,purchases\nC-1,4\n")
 
@@ -224,17 +266,23 @@ def test_purchases_of_before_are_counted(house: House) -> None:
         assert candidacy(work, found.member_id) is None
 
 
-def test_an_erased_member_does_not_come_back_with_the_list(house: House) -> None:
+@pytest.mark.parametrize(("code", "line"), [("C-1", 2), ("C-2", 3)], ids=["balance", "empty"])
+def test_an_erased_member_does_not_come_back_with_the_list(
+    house: House, code: str, line: int
+) -> None:
     take(house, GOOD)
-    member = find_by_code(house.ctx, house.merchant_id, "C-1").member_id
+    member = find_by_code(house.ctx, house.merchant_id, code).member_id
     erase_member(house.ctx, house.merchant_id, member, actor=SYSTEM)
 
     report = take(house, GOOD, good_only=True)
 
-    assert told(report) == [("line 2", "This card was brought in before and has ended since.")]
+    assert told(report) == [
+        (f"line {line}", "This card was brought in before and has ended since.")
+    ]
     assert members(house) == 3
+    assert verify(house.ctx.database) == []
     with pytest.raises(UnknownCard):
-        find_by_code(house.ctx, house.merchant_id, "C-1")
+        find_by_code(house.ctx, house.merchant_id, code)
 
 
 def test_the_old_code_of_a_lost_card_does_not_come_back_with_the_list(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -318,3 +319,16 @@ def test_who_took_the_list_over_stands_in_the_list_of_changes(house: House) -> N
         "units": 19,
         "refused": 0,
     }
+
+
+def test_two_who_send_the_list_at_once_credit_it_once(house: House) -> None:
+    listed = HEAD + "".join(f"C-{n},N{n},n{n}@example.com,2\n" for n in range(30))
+
+    with ThreadPoolExecutor(2) as people:
+        reports = list(people.map(lambda _n: take(house, listed, good_only=True), range(2)))
+
+    assert sum(one.new for one in reports) == 30
+    assert sum(one.bad for one in reports) == 0
+    assert members(house) == 30
+    assert sum(points_of(house, f"C-{n}") for n in range(30)) == 60
+    assert verify(house.ctx.database) == []

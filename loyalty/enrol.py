@@ -155,7 +155,7 @@ def enrol_in(
         return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
     entrance = enter(work, request, door)
     new = _member(work, request, person, member_id=member_id, seals=seals)
-    member = _add_member(work, new, request, entrance)
+    member = _add_member(work, new, request, entrance, unit=programme.unit)
     make_card(work, member, merchant_id=merchant_id, keyring=keyring, generation=member.generation)
     return _enrolment(member, merchant_id=merchant_id, keyring=keyring)
 
@@ -208,7 +208,9 @@ def _member(
     )
 
 
-def _add_member(work: UnitOfWork, new: Member, request: EnrolRequest, entrance: Entrance) -> Member:
+def _add_member(
+    work: UnitOfWork, new: Member, request: EnrolRequest, entrance: Entrance, *, unit: str
+) -> Member:
     member = replace(
         new,
         join_source_id=entrance.join_source_id,
@@ -216,8 +218,7 @@ def _add_member(work: UnitOfWork, new: Member, request: EnrolRequest, entrance: 
         candidate_until=entrance.candidate_until,
     )
     work.members.add(member)
-    programme = work.programmes.get(member.programme_id)
-    work.books.open_member(member.id, programme.id, programme.unit)
+    work.books.open_member(member.id, member.programme_id, unit)
     greet(work, member)
     answers = {ConsentPurpose.MEMBERSHIP: True, ConsentPurpose.OFFERS: request.offers}
     for purpose, given in answers.items():

@@ -58,6 +58,7 @@ def test_a_gift_card_is_bought_sent_opened_and_spent(
     buyer.get_by_label(re.compile("^Their e-mail")).fill("ben@example.com")
     buyer.get_by_label(re.compile("^A few words")).fill("Happy birthday!")
     buyer.get_by_role("button", name="On to paying").click()
+    expect(buyer.get_by_role("button", name="Pay by card")).to_be_visible()
     clean(buyer)
     buyer.get_by_role("button", name="Pay by card").click()
     expect(buyer).to_have_url(re.compile("/stripe/pay/"))
@@ -104,6 +105,7 @@ def test_a_friend_is_brought_from_link_to_both_rewards(
     ada_card = join_as(live, ada, join, "Ada Lovelace")
     ada.goto(ada_card)
     ada.get_by_role("link", name="Bring a friend").click()
+    expect(ada.get_by_role("button", name="Show my link")).to_be_visible()
     clean(ada)
     ada.get_by_role("button", name="Show my link").click()
     link = ada.get_by_label("Your link for friends").input_value()
@@ -133,6 +135,7 @@ def sell_with_stripe(live: LiveInstallation, owner: Page) -> str:
     owner.locator("input[name=key]").fill(KEY)
     owner.locator("input[name=hook_secret]").fill(SECRET)
     owner.get_by_role("button", name="Connect Stripe").click()
+    expect(owner.get_by_label("Address for Stripe’s messages")).to_be_visible()
     clean(owner)
     hook = owner.get_by_label("Address for Stripe’s messages").input_value()
     answer = requests.post(

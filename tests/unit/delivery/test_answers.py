@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery import apns, google_letters
+from delivery import apns_lines, google_letters
 from delivery.apns import Push
 from passes.google_parts import digest_of
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def test_a_410_tells_since_when_the_token_is_dead() -> None:
     body = b'{"reason":"Unregistered","timestamp":1795348800000}'
 
-    assert apns._read_body(body) == ("Unregistered", datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert apns_lines._read_body(body) == ("Unregistered", datetime(2026, 11, 22, 12, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_410_tells_since_when_the_token_is_dead() -> None:
     ],
 )
 def test_a_strange_body_of_the_push_service_says_nothing(body: bytes) -> None:
-    assert apns._read_body(body) == ("", None)
+    assert apns_lines._read_body(body) == ("", None)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_strange_body_of_the_push_service_says_nothing(body: bytes) -> None:
     ],
 )
 def test_only_an_alert_about_our_certificate_counts_as_refused(text: str, refused: bool) -> None:
-    assert apns._is_certificate_alert(text) is refused
+    assert apns_lines._is_certificate_alert(text) is refused
 
 
 def test_a_push_shows_neither_token_nor_key() -> None:

@@ -29,6 +29,7 @@ NAMES = (
     "earning",
     "growing",
     "people",
+    "importing",
     "expiring",
     "google",
     "delivery",

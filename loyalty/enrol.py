@@ -149,13 +149,13 @@ def enrol_in(
         return replace(_enrolment(seen, merchant_id=merchant_id, keyring=keyring), again=True)
     seals = ContactSeals(keyring, merchant_id)
     check_door(work, request, door, contacts=seals.indexes(person.email, person.phone))
-    known = _known(work, programme.id, person, seals=seals)
+    known = known_member(work, programme.id, person, seals=seals)
     if known is not None:
         nothing = ""
         return Enrolment(member_id=known.id, number=known.number, card_token=nothing, known=True)
     entrance = enter(work, request, door)
     new = _member(work, request, person, member_id=member_id, seals=seals)
-    member = _add_member(work, new, request, entrance)
+    member = _add_member(work, new, request, entrance, unit=programme.unit)
     make_card(work, member, merchant_id=merchant_id, keyring=keyring, generation=member.generation)
     return _enrolment(member, merchant_id=merchant_id, keyring=keyring)
 
@@ -172,9 +172,10 @@ def _enrolment(member: Member, *, merchant_id: int, keyring: Keyring) -> Enrolme
     return Enrolment(member_id=member.id, number=member.number, card_token=token, known=False)
 
 
-def _known(
+def known_member(
     work: UnitOfWork, programme_id: int, person: Person, *, seals: ContactSeals
 ) -> Member | None:
+    """Who of the programme gave this contact before; of a merged card the kept one."""
     email = seals.index(person.email, "email")
     phone = seals.index(person.phone, "phone")
     found = work.members.by_email_index(programme_id, email) if email else None
@@ -207,7 +208,9 @@ def _member(
     )
 
 
-def _add_member(work: UnitOfWork, new: Member, request: EnrolRequest, entrance: Entrance) -> Member:
+def _add_member(
+    work: UnitOfWork, new: Member, request: EnrolRequest, entrance: Entrance, *, unit: str
+) -> Member:
     member = replace(
         new,
         join_source_id=entrance.join_source_id,
@@ -215,8 +218,7 @@ def _add_member(work: UnitOfWork, new: Member, request: EnrolRequest, entrance: 
         candidate_until=entrance.candidate_until,
     )
     work.members.add(member)
-    programme = work.programmes.get(member.programme_id)
-    work.books.open_member(member.id, programme.id, programme.unit)
+    work.books.open_member(member.id, member.programme_id, unit)
     greet(work, member)
     answers = {ConsentPurpose.MEMBERSHIP: True, ConsentPurpose.OFFERS: request.offers}
     for purpose, given in answers.items():

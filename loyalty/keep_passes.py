@@ -13,7 +13,6 @@ Rules:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,10 +20,7 @@ from typing import Final
 from common.actor import Actor
 from common.errors import Conflict, InvalidInput, WalletError
 from common.i18n import gettext as _
-from ledger.accounts import AccountKind, OperationKind
-from ledger.limits import LIMITS, check_balance
-from ledger.operations import Draft, NewLot, Transfer
-from loyalty import posting
+from loyalty.brought_units import SOURCE, Brought, bring_units
 from loyalty.context import Loyalty
 from loyalty.devices import REGISTRATION_GRACE
 from loyalty.enrol import EnrolRequest, enrol_in, refuse_closed
@@ -43,7 +39,6 @@ from storage.wallet_passes import WalletPass
 
 TRIES_MAX: Final = 3
 COMPLAINTS_MAX: Final = 100
-SOURCE: Final = "import"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,46 +266,8 @@ def _register(plan: _Plan, work: UnitOfWork, card: KeptCard, wallet_pass: Wallet
 
 
 def _credit(plan: _Plan, work: UnitOfWork, card: KeptCard, member_id: int) -> int:
-    if not card.balance:
-        return 0
-    name = hashlib.sha256(card.identity.encode("utf-8", "surrogatepass")).hexdigest()
-    request = posting.claim(
-        OperationKind.ADJUST,
-        {"member": member_id, "units": card.balance},
-        key=f"kept-{name}",
-        source=SOURCE,
-        source_ref=f"card {name}",
-    )
-    standing = work.books.standing(member_id, request, contra=AccountKind.ADJUSTED)
-    if posting.replay(work, standing, request) is not None:
-        return 0
-    posting.demand_active(standing)
-    account = standing.account
-    check_balance(account.balance + card.balance, LIMITS)
-    draft = Draft(
-        kind=OperationKind.ADJUST,
-        account=account,
-        units=card.balance,
-        carry_change=0,
-        terms_version=standing.terms.version,
-        reason={
-            "rule": "import",
-            "terms_version": standing.terms.version,
-            "unit": account.unit,
-            "units": card.balance,
-            "carry_minor": account.carry,
-        },
-        transfers=(
-            Transfer(
-                debit_account_id=standing.contra_id,
-                credit_account_id=account.id,
-                amount=card.balance,
-            ),
-        ),
-        lots=(NewLot(amount=card.balance, available_from=work.clock.now()),),
-    )
-    posting.post(work, draft, request, actor=plan.request.actor)
-    return card.balance
+    brought = Brought(identity=card.identity, units=card.balance)
+    return bring_units(work, member_id, brought, actor=plan.request.actor)
 
 
 def _link(plan: _Plan, work: UnitOfWork, wallet_pass: WalletPass) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from storage.unit_of_work import UnitOfWork
 
 OLD_CODE: Final = "old_code"
+BROUGHT: Final = "brought_code"
 PROVES_FROM: Final = 20
 """Characters; a code drawn by chance from letters and digits has 100 bits then."""
 
@@ -39,6 +40,17 @@ def pass_of_old_code(work: UnitOfWork, text: str) -> int | None:
     return entry.subject_id
 
 
+def note_brought(work: UnitOfWork, programme_id: int, code: str) -> None:
+    """Remember that this code came in once: it names the programme, and outlives its card."""
+    work.directory.add_token(BROUGHT, _brought_hash(work.scope.merchant, code), programme_id)
+
+
+def was_brought(work: UnitOfWork, code: str) -> bool:
+    """Whether this code came in once, whatever became of its card."""
+    entry = work.directory.token(_brought_hash(work.scope.merchant, code))
+    return entry is not None and entry.kind == BROUGHT
+
+
 def proves_card(text: str) -> bool:
     """Whether whoever shows this old code can be believed to have the card."""
     return len(text.strip()) >= PROVES_FROM
@@ -47,4 +59,10 @@ def proves_card(text: str) -> bool:
 def _hash(merchant_id: int, code: str) -> bytes:
     return hashlib.sha256(
         f"old code\0{merchant_id}\0{code}".encode("utf-8", "surrogatepass")
+    ).digest()
+
+
+def _brought_hash(merchant_id: int, code: str) -> bytes:
+    return hashlib.sha256(
+        f"brought code\0{merchant_id}\0{code}".encode("utf-8", "surrogatepass")
     ).digest()

@@ -28,6 +28,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "kept_passes": ("import-passes", "export-passes"),
     "cards": ("issue", "inspect", "passes"),
     "members": ("member",),
+    "members_import": ("import-members",),
     "ledger": ("earn", "stamp", "redeem", "reverse", "balance"),
     "checks": ("verify", "doctor"),
     "keys": ("rotate-keys",),

@@ -82,6 +82,10 @@ where o.merchant_id = ? and o.member_id = ? and o.reward_id = ? and o.kind = 're
     where v.merchant_id = o.merchant_id and v.reverses_id = o.id)
 """
 
+ID_OF_KEY: Final = """
+select id from operation where merchant_id = ? and idempotency_key = ?
+"""
+
 INSERT_SALE: Final = """
 insert into sale
   (merchant_id, id, location_id, till_id, staff_id, member_id, source, source_ref, sold_at,

@@ -255,6 +255,11 @@ class Books:
             raise NotFound(_("There is no such movement here."))
         return row[0], OperationKind(row[1])
 
+    def id_of_key(self, key: str) -> int | None:
+        """The operation that bears an idempotency key."""
+        row = self._scope.run_sql(sql.ID_OF_KEY, (self._scope.merchant, key)).fetchone()
+        return None if row is None else int(row[0])
+
     def operation(self, operation_id: int) -> StoredOperation:
         """An operation as it was written.
 

@@ -193,6 +193,7 @@ def _apply_body_limit() -> None:
     limit = getattr(view, _LIMIT, None)
     if limit is not None:
         request.max_content_length = limit
+        request.max_form_memory_size = limit
 
 
 def _add_headers(response: Response) -> Response:

@@ -275,6 +275,9 @@ ROWS: dict[str, Row] = {
     "console.complaints": CONSOLE_PAGE,
     "console.check": CONSOLE_PAGE,
     "console.check_upload": CONSOLE_PAGE,
+    "console.import_members_page": OWNERS_PAGE,
+    "console.look_at_members": OWNERS_PAGE,
+    "console.take_members": OWNERS_PAGE,
     "console.kept_cards": OWNERS_PAGE,
     "console.keep_cards": OWNERS_PAGE,  # without a list it says so
     "console.export_cards": OWNERS_PAGE,  # without a second factor it says so

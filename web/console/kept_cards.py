@@ -7,11 +7,8 @@ the file is chosen again. Larger lists go in parts, or by the command.
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Response, flash, redirect, request, url_for
@@ -26,6 +23,7 @@ from loyalty.kept_lists import demand_possible, judge_lists, keep_lists, read_li
 from loyalty.kept_rows import KeptList
 from loyalty.programmes import list_programmes
 from web.console.door import blueprint, page
+from web.console.saved_files import csv_address
 from web.errors import answer, wants_json
 from web.forms import Form, refused, secret, shown, text
 from web.security import limit_body
@@ -197,15 +195,8 @@ def _page(
         reports=reports,
         results=results,
         complaints=told[:REFUSED_SHOWN],
-        complaints_file=_as_file(("line", "why"), told),
+        complaints_file=csv_address(("line", "why"), told),
         links=len(links),
-        links_file=_as_file(("line", "link"), links),
+        links_file=csv_address(("line", "link"), links),
         cards_max=CARDS_MAX,
     )
-
-
-def _as_file(head: tuple[str, str], rows: Iterable[tuple[object, str]]) -> str:
-    """A CSV file inside its own address: nothing of it stays on the server."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    return "data:text/csv;base64," + base64.b64encode(out.getvalue().encode()).decode()

@@ -20,6 +20,9 @@ for (const box of $$("[data-copy]")) {
 
 for (const button of $$("[data-print]")) button.addEventListener("click", () => print());
 
+// Work in several steps goes on by itself; without a script its button does.
+document.querySelector("form[data-goes-on]")?.requestSubmit();
+
 // The phone's navigation scrolls sideways: bring the present page into view.
 document.querySelector('.side nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
 

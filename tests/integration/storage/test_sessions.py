@@ -9,9 +9,9 @@ import pytest
 from common.clock import ManualClock
 from storage.engine import Database
 from storage.sessions import OneTimeLink, Session
+from storage.signs_of_life import beat
 from storage.sweeping import sweep
 from storage.unit_of_work import open_work, run_work
-from storage.signs_of_life import beat
 from tests.support.builders import START, Merchants
 
 

@@ -166,10 +166,14 @@ class Witness:
             newer = max(card["stamped"], card["fetched"]) > max(old["stamped"], old["fetched"])
             moved = card["stamp"] != old["stamp"] or card["fetched"] != old["fetched"]
             # What leaves for the first time, by stamp or by hand, has its own second, unless it says
-            # what left before.
-            same = card["face"] is not None and card["face"] == old["face"]
-            if newer and moved and not same:
-                self._demand(card["second"] > old["second"], "P8: Last-Modified stood still")
+            # what left before. No face: it turned with the day under a revision that had left, and
+            # the next stamp is a new one whatever it says.
+            other = card["face"] is not None and card["face"] != old["face"]
+            if newer and moved and other:
+                self._demand(
+                    card["second"] > old["second"],
+                    f"P8: Last-Modified stood still: {old}, then {card}",
+                )
         self._learn(card, old)
 
     def _learn(self, card: Any, old: Any) -> None:

@@ -141,7 +141,7 @@ def another_shop(world: World) -> tuple[int, int]:
 
 def test_two_shops_on_one_account_take_turns(world: World) -> None:
     merchant_id, member_id = another_shop(world)
-    cards = [world.join(f"Guest {number}") for number in range(12)]
+    cards = [world.join(f"Guest {number}") for number in range(24)]
     for card in cards:
         save(world, card)
     world.start_worker()
@@ -170,12 +170,13 @@ def test_two_shops_on_one_account_take_turns(world: World) -> None:
         after=after,
     )
 
-    # The last one to come, and it did not wait for the twelve before it.
+    # The last one to come, and it did not wait for half of those before it: some are on their way
+    # when it comes, and the account's bucket had a few turns left for them.
     before = [e for e in world.sandbox.events(after) if e["kind"] == "google.changed.loyaltyObject"]
     place = [e["resource"] for e in before].index(
         next(e["resource"] for e in before if serial in e["resource"])
     )
-    assert place <= 8, [e["resource"] for e in before]
+    assert place <= len(cards) // 2, [e["resource"] for e in before]
 
 
 def test_the_doctor_says_why_google_rejected_a_class(world: World) -> None:
